@@ -1,0 +1,114 @@
+# libyoutu and youtu-diagnose. `make help` lists the targets.
+
+CC       ?= cc
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+LIBDIR   ?= $(PREFIX)/lib
+B        ?= build
+PYTHON   ?= python3
+
+# The version's one definition is youtu.h.
+version_part = $(shell sed -n 's/^.define YOUTU_VERSION_$(1) //p' libyoutu/youtu.h)
+MAJOR   := $(call version_part,MAJOR)
+VERSION := $(MAJOR).$(call version_part,MINOR).$(call version_part,PATCH)
+
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror
+OPT     ?= -O2 -g
+# SAN=1: AddressSanitizer and UndefinedBehaviorSanitizer, in a build folder of its own.
+ifeq ($(SAN),1)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+endif
+CPPFLAGS += -D_GNU_SOURCE -Ilibyoutu -I.
+CFLAGS   += -std=c11 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fopenmp $(SANITIZE) -MMD -MP
+LDFLAGS  += -fopenmp $(SANITIZE)
+LIB_LIBS := -lpcre2-8 -lutf8proc -lm -ldl
+CLI_LIBS := -ljansson -lm
+
+# kernels/cpu/isa/NAME_SET.c is compiled for the instruction set in its name; dispatch.c chooses at run time.
+ISA_avx2 := -mavx2 -mfma -mf16c -O3
+
+LIB_SRC  := $(wildcard libyoutu/*.c kernels/cpu/*.c kernels/cpu/isa/*.c)
+CLI_SRC  := $(wildcard cli/*.c cli/clinic/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o)
+CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
+UNIT     := $(UNIT_SRC:%.c=$B/%)
+SO       := libyoutu.so.$(MAJOR)
+
+all: lib $B/youtu-diagnose $B/youtu-bench   ## library, youtu-diagnose, youtu-bench
+lib: $B/libyoutu.so $B/libyoutu.a           ## the library alone
+
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_$(lastword $(subst _, ,$(basename $(notdir $<))))) -c $< -o $@
+
+$B/libyoutu.a: $(LIB_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+$B/$(SO): $(LIB_OBJ)
+	$(CC) -shared -Wl,-soname,$(SO) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
+$B/libyoutu.so: $B/$(SO)
+	ln -sf $(SO) $@
+
+# What is compiled in: knowledge base, templates.
+$B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/templates/*)
+
+$B/youtu-diagnose: $(CLI_OBJ) $B/libyoutu.so
+	$(CC) $(CLI_OBJ) -o $@ $(LDFLAGS) -L$B -lyoutu -Wl,-rpath,'$$ORIGIN' -Wl,-rpath,$(LIBDIR) $(CLI_LIBS)
+$B/youtu-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
+
+# ---- tests ----
+
+# A unit test sees the library's hidden symbols, and the command line's objects (all but main).
+$B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
+	@rm -f $@
+	ar rcs $@ $^
+$(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/libclinic.a $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
+
+# What drives programs from outside: pytest, with the interpreter that has it.
+python = $(shell for p in python3 /usr/bin/python3; do $$p -c 'import pytest, jsonschema' 2>/dev/null && echo $$p && break; done)
+pytest = YOUTU_BUILD=$(abspath $B) CC=$(CC) $(python) -m pytest -q -p no:cacheprovider
+
+unit: $(UNIT)                               ## C tests
+	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
+outside: all $B/torture                     ## tests that drive the programs
+	$(pytest) tests
+test:                                       ## all tests (installs what they need)
+	@sh scripts/setup.sh test
+	@$(MAKE) --no-print-directory unit outside
+asan:                                       ## all tests under ASan and UBSan
+	@$(MAKE) --no-print-directory SAN=1 B=build/asan unit outside
+valgrind: $(UNIT)                           ## the small C tests under valgrind, nothing leaked
+	@for t in $(filter-out %_golden %_kernels %_kvcache,$(UNIT)); do echo "== $$t"; \
+	 valgrind -q --error-exitcode=1 --leak-check=full --show-leak-kinds=definite,indirect,possible \
+	 --errors-for-leak-kinds=definite,indirect,possible --suppressions=tests/valgrind.supp $$t >$B/valgrind.log 2>&1 \
+	 || { cat $B/valgrind.log; exit 1; }; done
+
+# ---- the look of the code ----
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+check:                                      ## format, clang-tidy, cppcheck, knowledge base
+	clang-format --dry-run --Werror $(C_FILES)
+	clang-tidy --quiet --warnings-as-errors='*' $(LIB_SRC) $(CLI_SRC) -- $(CPPFLAGS) -std=c11 -mavx2 -mfma -mf16c
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
+	 --suppress=missingIncludeSystem --library=posix -D__GNUC__ $(CPPFLAGS) libyoutu kernels cli bench
+	$(or $(python),python3) scripts/check_kb.py
+
+# ---- the main job ----
+
+SAMPLE := 我最近三天一直头痛,集中在太阳穴位置,伴有恶心,看强光会加重。
+demo:                                       ## installs what is missing, builds, runs the main job on the demo model
+	@sh scripts/setup.sh build
+	@$(MAKE) --no-print-directory all
+	$B/youtu-diagnose --model models/youtu-demo --seed 1 "$(SAMPLE)"
+
+help:                                       ## this list
+	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+clean:                                      ## removes the build folder
+	rm -rf $B
+.PHONY: all lib unit outside test asan valgrind check demo help clean
+.SECONDARY:
+-include $(shell find $B -name '*.d' 2>/dev/null)

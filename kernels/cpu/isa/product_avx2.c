@@ -1,0 +1,354 @@
+/* The two products with AVX2 and FMA; formulas in kernels.h.
+ *
+ * Few rows (decoding): dot products along k. B is streamed once from memory, 2 bytes a weight, and converted
+ * in registers; up to 4 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
+ * row, so the limit is the memory: weights x 2 bytes / bandwidth.
+ *
+ * Many rows (prefill): C in tiles of 6 x 16, twelve accumulators, so that two loads of B and six broadcasts
+ * of A feed twelve FMAs. For a block of KC along k, A is packed as [n / 6][KC][6] (270 KB at 264 rows: L2)
+ * and B as [KC][16] (16 KB: L1), converted once for all n rows. The limit is two FMAs a cycle.
+ *
+ * Edges: rows and columns past the end are computed on clamped copies and not stored; along k the rest below
+ * 8 is loaded into zeroed registers. Nothing past an operand's end is read. */
+#include "vector_avx2.h"
+
+#define KC 256      /* depth of a packed block */
+#define NB 264      /* rows of A in a packed block, a multiple of MR */
+#define MR 6        /* rows of a tile */
+#define NR 16       /* columns of a tile */
+#define FEW_ROWS 24 /* up to here packing costs more than it saves (bench/README.md) */
+
+_Static_assert(PRODUCT_SCRATCH_FLOATS >= KC * (NB + NR),
+               "scratch holds a packed block of A and a panel of B");
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* ---- tiles ---- */
+
+/* C [rows, cols <= 16] (+)= A B over k; A's element (i, x) at a[i * row_step + x * k_step]; B [k, 16]. */
+INLINE void tile(const int rows, int32_t k, const float *a, size_t row_step, size_t k_step, const float *b,
+                 size_t ldb, float *c, size_t ldc, int32_t cols, bool add) {
+    __m256 sum[MR][2];
+    for (int i = 0; i < rows; i++) sum[i][0] = sum[i][1] = _mm256_setzero_ps();
+    for (int32_t x = 0; x < k; x++) {
+        __m256 b0 = _mm256_loadu_ps(b), b1 = _mm256_loadu_ps(b + 8);
+        for (int i = 0; i < rows; i++) {
+            __m256 ai = _mm256_broadcast_ss(a + (size_t)i * row_step);
+            sum[i][0] = _mm256_fmadd_ps(ai, b0, sum[i][0]);
+            sum[i][1] = _mm256_fmadd_ps(ai, b1, sum[i][1]);
+        }
+        a += k_step;
+        b += ldb;
+    }
+    for (int i = 0; i < rows; i++) {
+        float *out = c + (size_t)i * ldc;
+        float part[NR] = {0};
+        float *to = cols == NR ? out : part;
+        if (cols < NR && add) memcpy(part, out, (size_t)cols * sizeof *out);
+        if (add) {
+            sum[i][0] = _mm256_add_ps(sum[i][0], _mm256_loadu_ps(to));
+            sum[i][1] = _mm256_add_ps(sum[i][1], _mm256_loadu_ps(to + 8));
+        }
+        _mm256_storeu_ps(to, sum[i][0]);
+        _mm256_storeu_ps(to + 8, sum[i][1]);
+        if (cols < NR) memcpy(out, part, (size_t)cols * sizeof *out);
+    }
+}
+
+/* All rows of a column of tiles. A step between tiles of MR rows: packed blocks or plain rows. */
+static void tile_column(int32_t n, int32_t k, const float *a, size_t row_step, size_t k_step,
+                        size_t tile_step, const float *b, size_t ldb, float *c, size_t ldc, int32_t cols,
+                        bool add) {
+    for (; n >= MR; n -= MR, a += tile_step, c += MR * ldc)
+        tile(MR, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
+    switch (n) {
+    case 5:
+        tile(5, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
+        break;
+    case 4:
+        tile(4, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
+        break;
+    case 3:
+        tile(3, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
+        break;
+    case 2:
+        tile(2, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
+        break;
+    case 1:
+        tile(1, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
+        break;
+    default:
+        break;
+    }
+}
+
+/* ---- packing ---- */
+
+INLINE void transpose8(__m256 r[8]) {
+    __m256 t[8], u[8];
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++)
+        for (int j = 0; j < 2; j++) {
+            u[4 * i + 2 * j] = _mm256_shuffle_ps(t[4 * i + j], t[4 * i + 2 + j], 0x44);
+            u[4 * i + 2 * j + 1] = _mm256_shuffle_ps(t[4 * i + j], t[4 * i + 2 + j], 0xEE);
+        }
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+        r[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+    }
+}
+
+/* A [n, k] as [n / MR][k][MR]; a last tile of fewer rows keeps the step of MR, its missing rows unset. */
+static void pack_a(int32_t n, int32_t k, const float *a, size_t lda, float *out) {
+    for (int32_t i = 0; i < n; i++) {
+        float *to = out + (size_t)(i / MR) * MR * (size_t)k + (size_t)(i % MR);
+        const float *row = a + (size_t)i * lda;
+        for (int32_t x = 0; x < k; x++) to[(size_t)x * MR] = row[x];
+    }
+}
+
+/* Rows of B [cols, k] as [k][16]: a transpose with conversion. Columns past `cols` repeat the last. */
+INLINE void pack_rows(dtype type, int32_t cols, int32_t k, operand b, float *out) {
+    const void *row[NR];
+    for (int32_t j = 0; j < NR; j++)
+        row[j] = element_at(b.data, type, (size_t)(j < cols ? j : cols - 1) * b.stride);
+    for (int32_t x = 0; x < k; x += 8) {
+        int32_t depth = k - x < 8 ? k - x : 8;
+        for (int half = 0; half < 2; half++) {
+            __m256 r[8];
+            for (int j = 0; j < 8; j++) {
+                const void *at = element_at(row[half * 8 + j], type, (size_t)x);
+                r[j] = depth == 8 ? load8(at, type) : load_part(at, type, (size_t)depth);
+            }
+            transpose8(r);
+            for (int j = 0; j < depth; j++) _mm256_storeu_ps(out + (size_t)(x + j) * NR + half * 8, r[j]);
+        }
+    }
+}
+
+/* Columns of B [k, cols] as [k][16]; columns past `cols` are zero. */
+INLINE void pack_columns(dtype type, int32_t cols, int32_t k, operand b, float *out) {
+    for (int32_t x = 0; x < k; x++, out += NR)
+        for (int half = 0; half < 2; half++) {
+            const void *at = element_at(b.data, type, (size_t)x * b.stride + (size_t)half * 8);
+            int32_t left = cols - half * 8;
+            __m256 v = left >= 8  ? load8(at, type)
+                       : left > 0 ? load_part(at, type, (size_t)left)
+                                  : _mm256_setzero_ps();
+            _mm256_storeu_ps(out + half * 8, v);
+        }
+}
+
+/* Each layout of B with its type made constant. transposed: B [m, k], else [k, m]. */
+static void pack_panel(bool transposed, int32_t cols, int32_t k, operand b, float *out) {
+    switch (b.type) {
+    case DTYPE_BF16:
+        if (transposed)
+            pack_rows(DTYPE_BF16, cols, k, b, out);
+        else
+            pack_columns(DTYPE_BF16, cols, k, b, out);
+        break;
+    case DTYPE_F16:
+        if (transposed)
+            pack_rows(DTYPE_F16, cols, k, b, out);
+        else
+            pack_columns(DTYPE_F16, cols, k, b, out);
+        break;
+    case DTYPE_F32:
+        if (transposed)
+            pack_rows(DTYPE_F32, cols, k, b, out);
+        else
+            pack_columns(DTYPE_F32, cols, k, b, out);
+        break;
+    }
+}
+
+static void product_packed(bool transposed, int32_t n, int32_t m, int32_t k, const float *a, size_t lda,
+                           operand b, float *c, size_t ldc, bool add, float *scratch) {
+    float *panel = scratch, *rows = scratch + KC * NR;
+    for (int32_t n0 = 0; n0 < n; n0 += NB)
+        for (int32_t k0 = 0; k0 < k; k0 += KC) {
+            int32_t n_part = n - n0 < NB ? n - n0 : NB, depth = k - k0 < KC ? k - k0 : KC;
+            pack_a(n_part, depth, a + (size_t)n0 * lda + (size_t)k0, lda, rows);
+            for (int32_t j = 0; j < m; j += NR) {
+                int32_t cols = m - j < NR ? m - j : NR;
+                size_t at =
+                    transposed ? (size_t)j * b.stride + (size_t)k0 : (size_t)k0 * b.stride + (size_t)j;
+                operand part = {element_at(b.data, b.type, at), b.type, b.stride};
+                pack_panel(transposed, cols, depth, part, panel);
+                tile_column(n_part, depth, rows, 1, MR, (size_t)MR * (size_t)depth, panel, NR,
+                            c + (size_t)n0 * ldc + (size_t)j, ldc, cols, add || k0 > 0);
+            }
+        }
+}
+
+/* ---- few rows, nt: dot products ---- */
+
+/* C [rows <= 4, cols] of dot products along k. With one row, two chains a column hide the FMA's latency. */
+INLINE void dots(const int rows, const int cols, dtype type, int32_t k, const float *a, size_t lda,
+                 const void *b, size_t ldb, float *c, size_t ldc, bool add) {
+    __m256 sum[4][4], odd[4];
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < cols; j++) sum[i][j] = _mm256_setzero_ps();
+    for (int j = 0; j < cols; j++) odd[j] = _mm256_setzero_ps();
+    int32_t x = 0;
+    if (rows == 1)
+        for (; x + 16 <= k; x += 16) {
+            __m256 a0 = _mm256_loadu_ps(a + x), a1 = _mm256_loadu_ps(a + x + 8);
+            for (int j = 0; j < cols; j++) {
+                const void *at = element_at(b, type, (size_t)j * ldb + (size_t)x);
+                sum[0][j] = _mm256_fmadd_ps(a0, load8(at, type), sum[0][j]);
+                odd[j] = _mm256_fmadd_ps(a1, load8(element_at(at, type, 8), type), odd[j]);
+            }
+        }
+    for (; x + 8 <= k; x += 8) {
+        __m256 bj[4];
+        for (int j = 0; j < cols; j++) bj[j] = load8(element_at(b, type, (size_t)j * ldb + (size_t)x), type);
+        for (int i = 0; i < rows; i++) {
+            __m256 ai = _mm256_loadu_ps(a + (size_t)i * lda + (size_t)x);
+            for (int j = 0; j < cols; j++) sum[i][j] = _mm256_fmadd_ps(ai, bj[j], sum[i][j]);
+        }
+    }
+    if (x < k)
+        for (int j = 0; j < cols; j++) {
+            __m256 bj = load_part(element_at(b, type, (size_t)j * ldb + (size_t)x), type, (size_t)(k - x));
+            for (int i = 0; i < rows; i++) {
+                __m256 ai = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, (size_t)(k - x));
+                sum[i][j] = _mm256_fmadd_ps(ai, bj, sum[i][j]);
+            }
+        }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < cols; j++) {
+            float *out = c + (size_t)i * ldc + j;
+            float value = sum8(rows == 1 ? _mm256_add_ps(sum[i][j], odd[j]) : sum[i][j]);
+            *out = add ? *out + value : value;
+        }
+}
+
+/* Rows in fours, so that each group of B's rows comes from memory for the first and from L1 for the others.
+ */
+INLINE void dots_group(const int cols, dtype type, int32_t n, int32_t k, const float *a, size_t lda,
+                       const void *b, size_t ldb, float *c, size_t ldc, bool add) {
+    for (; n >= 4; n -= 4, a += 4 * lda, c += 4 * ldc) dots(4, cols, type, k, a, lda, b, ldb, c, ldc, add);
+    switch (n) {
+    case 3:
+        dots(3, cols, type, k, a, lda, b, ldb, c, ldc, add);
+        break;
+    case 2:
+        dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add);
+        break;
+    case 1:
+        dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Three of B's rows at a time (12 accumulators with four rows of A), four for a single row of A. */
+INLINE void product_dots(dtype type, int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b,
+                         float *c, size_t ldc, bool add) {
+    int32_t j = 0;
+    if (n == 1)
+        for (; j + 4 <= m; j += 4)
+            dots(1, 4, type, k, a, lda, element_at(b.data, type, (size_t)j * b.stride), b.stride, c + j, ldc,
+                 add);
+    else
+        for (; j + 3 <= m; j += 3)
+            dots_group(3, type, n, k, a, lda, element_at(b.data, type, (size_t)j * b.stride), b.stride, c + j,
+                       ldc, add);
+    for (; j < m; j++)
+        dots_group(1, type, n, k, a, lda, element_at(b.data, type, (size_t)j * b.stride), b.stride, c + j,
+                   ldc, add);
+}
+
+void product_nt_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
+                     size_t ldc, bool add, float *scratch) {
+    if (n > FEW_ROWS) {
+        product_packed(true, n, m, k, a, lda, b, c, ldc, add, scratch);
+        return;
+    }
+    switch (b.type) {
+    case DTYPE_BF16:
+        product_dots(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add);
+        break;
+    case DTYPE_F16:
+        product_dots(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add);
+        break;
+    case DTYPE_F32:
+        product_dots(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add);
+        break;
+    }
+}
+
+/* ---- few rows, nn: sums of B's rows ---- */
+
+/* c [m] (+)= sum over four rows of B: each pass reads 4 rows and c once. */
+INLINE void add_rows(dtype type, int32_t m, const float a[4], const void *const row[4], float *c, bool add) {
+    __m256 a0 = _mm256_set1_ps(a[0]), a1 = _mm256_set1_ps(a[1]), a2 = _mm256_set1_ps(a[2]),
+           a3 = _mm256_set1_ps(a[3]);
+    for (int32_t j = 0; j < m; j += 8) {
+        size_t left = m - j < 8 ? (size_t)(m - j) : 8;
+        __m256 b[4], old = _mm256_setzero_ps();
+        for (int i = 0; i < 4; i++) {
+            const void *at = element_at(row[i], type, (size_t)j);
+            b[i] = left == 8 ? load8(at, type) : load_part(at, type, left);
+        }
+        if (add) old = left == 8 ? _mm256_loadu_ps(c + j) : load_part(c + j, DTYPE_F32, left);
+        __m256 sum = _mm256_fmadd_ps(a0, b[0], _mm256_fmadd_ps(a1, b[1], old));
+        sum = _mm256_add_ps(sum, _mm256_fmadd_ps(a2, b[2], _mm256_mul_ps(a3, b[3])));
+        if (left == 8)
+            _mm256_storeu_ps(c + j, sum);
+        else
+            store_part(c + j, sum, left);
+    }
+}
+
+INLINE void product_rows(dtype type, int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b,
+                         float *c, size_t ldc, bool add) {
+    for (int32_t x = 0; x < k; x += 4) {
+        int32_t left = k - x < 4 ? k - x : 4;
+        const void *row[4]; /* past the end: the last row with factor 0 would turn an infinity into NaN, so
+                             * the first of the four, whose own factor already lets it in, is repeated */
+        for (int i = 0; i < 4; i++)
+            row[i] = element_at(b.data, type, (size_t)(i < left ? x + i : x) * b.stride);
+        for (int32_t r = 0; r < n; r++) {
+            float factor[4] = {0};
+            memcpy(factor, a + (size_t)r * lda + (size_t)x, (size_t)left * sizeof *factor);
+            add_rows(type, m, factor, row, c + (size_t)r * ldc, add || x > 0);
+        }
+    }
+}
+
+void product_nn_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
+                     size_t ldc, bool add, float *scratch) {
+    if (n < MR) {
+        switch (b.type) {
+        case DTYPE_BF16:
+            product_rows(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add);
+            break;
+        case DTYPE_F16:
+            product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add);
+            break;
+        case DTYPE_F32:
+            product_rows(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add);
+            break;
+        }
+        return;
+    }
+    if (b.type != DTYPE_F32 || n > FEW_ROWS) {
+        product_packed(false, n, m, k, a, lda, b, c, ldc, add, scratch);
+        return;
+    }
+    /* Floats in place: B's rows already have the layout of a panel, but for a last one of fewer columns. */
+    int32_t j = 0;
+    for (; j + NR <= m; j += NR)
+        tile_column(n, k, a, lda, 1, MR * lda, (const float *)b.data + j, b.stride, c + j, ldc, NR, add);
+    if (j < m) {
+        operand rest = {(const float *)b.data + j, b.type, b.stride};
+        product_packed(false, n, m - j, k, a, lda, rest, c + j, ldc, add, scratch);
+    }
+}
