@@ -64,7 +64,7 @@ $B/youtu-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $B/libyoutu.a
 $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
 	@rm -f $@
 	ar rcs $@ $^
-$(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/libclinic.a $B/libyoutu.a
+$(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/unit/fixture.o $B/libclinic.a $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
 
 # What drives programs from outside: pytest, with the interpreter that has it.

@@ -58,7 +58,6 @@ static layout place_all(device *d) {
     } floats[] = {
         {&d->up, n, (size_t)m->intermediate_size},
         {&d->normed, n, (size_t)larger(m->hidden_size, m->q_lora_rank)},
-        {&d->inverse_frequency, 1, pairs},
         {&d->cosine, n, pairs},
         {&d->sine, n, pairs},
         {&d->scratch, (size_t)d->n_threads, d->scratch_floats},
@@ -143,7 +142,6 @@ static youtu_status cpu_open(const device_config *config, device **out, youtu_er
         return status;
     }
     place_all(d);
-    rope_init(config->model, d->inverse_frequency, &d->attention_factor);
     *out = d;
     return YOUTU_OK;
 }

@@ -22,12 +22,10 @@ struct device {
     void *cache;           /* [n_layers, n_cache_blocks, CACHE_BLOCK, cached_size] of cache_type */
     float *activation[ACT_COUNT];
     int32_t width[ACT_COUNT];
-    float *up;                /* [n_batch, intermediate] */
-    float *normed;            /* [n_batch, widest input of a norm] */
-    float *inverse_frequency; /* [rope / 2] */
-    float *cosine, *sine;     /* [n_batch, rope / 2] of this step's positions */
-    float attention_factor;
-    float *scratch; /* [n_threads, scratch_floats] */
+    float *up;            /* [n_batch, intermediate] */
+    float *normed;        /* [n_batch, widest input of a norm] */
+    float *cosine, *sine; /* [n_batch, rope / 2] of this step's positions */
+    float *scratch;       /* [n_threads, scratch_floats] */
     size_t scratch_floats;
 
     /* attention.c: absorbed queries [n_batch, H, cached_size]; a step's tasks and, for each query and

@@ -13,10 +13,10 @@ void rope_angles(device *d) {
     int32_t pairs = d->model.qk_rope_head_dim / 2;
     for (int32_t i = 0; i < d->step->n_rows; i++)
         for (int32_t j = 0; j < pairs; j++) {
-            float angle = (float)d->step->position[i] * d->inverse_frequency[j];
+            float angle = (float)d->step->position[i] * d->model.inverse_frequency[j];
             size_t at = (size_t)i * (size_t)pairs + (size_t)j;
-            d->cosine[at] = cosf(angle) * d->attention_factor;
-            d->sine[at] = sinf(angle) * d->attention_factor;
+            d->cosine[at] = cosf(angle) * d->model.rotary_factor;
+            d->sine[at] = sinf(angle) * d->model.rotary_factor;
         }
 }
 
