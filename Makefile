@@ -40,7 +40,8 @@ lib: $B/libyoutu.so $B/libyoutu.a           ## the library alone
 
 $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_$(lastword $(subst _, ,$(basename $(notdir $<))))) -c $< -o $@
+	@echo "CC $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(ISA_$(lastword $(subst _, ,$(basename $(notdir $<))))) -c $< -o $@
 
 $B/libyoutu.a: $(LIB_OBJ)
 	@rm -f $@
@@ -58,7 +59,39 @@ $B/youtu-diagnose: $(CLI_OBJ) $B/libyoutu.so
 $B/youtu-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
 
+# ---- installation ----
+
+# One object whose hidden symbols are local: a program that links it statically sees youtu.h's names and no others.
+$B/static/libyoutu.a: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(LD) -r $^ -o $B/static/youtu.o
+	objcopy --localize-hidden $B/static/youtu.o
+	ar rcs $@ $B/static/youtu.o
+
+LIB_NAMES := libyoutu.so libyoutu.so.$(MAJOR) libyoutu.so.$(VERSION) libyoutu.a
+DEMO      := $(wildcard models/youtu-demo/*)
+I          = install -m 644
+
+install: lib $B/static/libyoutu.a $B/youtu-diagnose              ## PREFIX=/usr/local LIBDIR=PREFIX/lib DESTDIR=
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(PREFIX)/include $(LIBDIR)/pkgconfig $(PREFIX)/share/youtu/models/youtu-demo)
+	$I libyoutu/youtu.h $(DESTDIR)$(PREFIX)/include
+	$I $B/static/libyoutu.a $(DESTDIR)$(LIBDIR)
+	install -m 755 $B/$(SO) $(DESTDIR)$(LIBDIR)/libyoutu.so.$(VERSION)
+	ln -sf libyoutu.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SO)
+	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libyoutu.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' youtu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/youtu.pc
+	$(CC) $(CLI_OBJ) -o $(DESTDIR)$(PREFIX)/bin/youtu-diagnose $(LDFLAGS) -L$B -lyoutu -Wl,-rpath,$(LIBDIR) $(CLI_LIBS)
+	$I $(DEMO) $(DESTDIR)$(PREFIX)/share/youtu/models/youtu-demo
+uninstall:                                  ## removes what install put there
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIB_NAMES) pkgconfig/youtu.pc)
+	rm -f $(DESTDIR)$(PREFIX)/include/youtu.h $(DESTDIR)$(PREFIX)/bin/youtu-diagnose
+	rm -rf $(DESTDIR)$(PREFIX)/share/youtu
+
 # ---- tests ----
+
+# Waiting threads that spin would take the cores from each other where tests, or other work, run beside one another.
+unit outside valgrind: export OMP_WAIT_POLICY = passive
 
 # A unit test sees the library's hidden symbols, and the command line's objects (all but main).
 $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
@@ -66,6 +99,9 @@ $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
 	ar rcs $@ $^
 $(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/unit/fixture.o $B/libclinic.a $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
+
+$B/torture: $B/tests/torture/torture.o $B/tests/torture/failing_calls.o $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
 
 # What drives programs from outside: pytest, with the interpreter that has it.
 python = $(shell for p in python3 /usr/bin/python3; do $$p -c 'import pytest, jsonschema' 2>/dev/null && echo $$p && break; done)
@@ -109,6 +145,6 @@ help:                                       ## this list
 
 clean:                                      ## removes the build folder
 	rm -rf $B
-.PHONY: all lib unit outside test asan valgrind check demo help clean
+.PHONY: all lib install uninstall unit outside test asan valgrind check demo help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

@@ -13,7 +13,8 @@
 #include "weights.h"
 #include "youtu.h"
 
-/* The norms of both latents (q_a_layernorm, kv_a_layernorm) take this, whatever rms_norm_eps says: modeling_youtu. */
+/* The norms of both latents (q_a_layernorm, kv_a_layernorm) take this, whatever rms_norm_eps says:
+ * modeling_youtu. */
 #define LATENT_NORM_EPSILON 1e-6f
 
 /* Two forms of the same attention, equal up to rounding; the cost of each is in choose_form (context.c).

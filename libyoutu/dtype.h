@@ -13,12 +13,9 @@ static inline size_t dtype_bytes(dtype type) {
 /* As youtu_model_info and the command line name them. */
 static inline const char *dtype_name(dtype type) {
     switch (type) {
-    case DTYPE_BF16:
-        return "bf16";
-    case DTYPE_F16:
-        return "fp16";
-    case DTYPE_F32:
-        break;
+    case DTYPE_BF16: return "bf16";
+    case DTYPE_F16: return "fp16";
+    case DTYPE_F32: break;
     }
     return "fp32";
 }

@@ -5,26 +5,16 @@
 
 const char *youtu_status_name(youtu_status status) {
     switch (status) {
-    case YOUTU_OK:
-        return "ok";
-    case YOUTU_E_ARGUMENT:
-        return "argument";
-    case YOUTU_E_IO:
-        return "io";
-    case YOUTU_E_FORMAT:
-        return "format";
-    case YOUTU_E_UNSUPPORTED:
-        return "unsupported";
-    case YOUTU_E_TEXT:
-        return "text";
-    case YOUTU_E_FULL:
-        return "full";
-    case YOUTU_E_MEMORY:
-        return "memory";
-    case YOUTU_E_NUMERIC:
-        return "numeric";
-    case YOUTU_E_DEVICE:
-        return "device";
+    case YOUTU_OK: return "ok";
+    case YOUTU_E_ARGUMENT: return "argument";
+    case YOUTU_E_IO: return "io";
+    case YOUTU_E_FORMAT: return "format";
+    case YOUTU_E_UNSUPPORTED: return "unsupported";
+    case YOUTU_E_TEXT: return "text";
+    case YOUTU_E_FULL: return "full";
+    case YOUTU_E_MEMORY: return "memory";
+    case YOUTU_E_NUMERIC: return "numeric";
+    case YOUTU_E_DEVICE: return "device";
     }
     return "unknown";
 }

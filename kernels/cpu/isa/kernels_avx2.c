@@ -13,9 +13,7 @@ static void to_f32(const void *source, dtype type, size_t n, float *out) {
     case DTYPE_F16:
         for (; i + 8 <= n; i += 8) _mm256_storeu_ps(out + i, load8(element_at(source, type, i), DTYPE_F16));
         break;
-    case DTYPE_F32:
-        memcpy(out, source, n * sizeof *out);
-        return;
+    case DTYPE_F32: memcpy(out, source, n * sizeof *out); return;
     }
     if (i < n) store_part(out + i, load_part(element_at(source, type, i), type, n - i), n - i);
 }

@@ -62,23 +62,12 @@ static void tile_column(int32_t n, int32_t k, const float *a, size_t row_step, s
     for (; n >= MR; n -= MR, a += tile_step, c += MR * ldc)
         tile(MR, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
     switch (n) {
-    case 5:
-        tile(5, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
-        break;
-    case 4:
-        tile(4, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
-        break;
-    case 3:
-        tile(3, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
-        break;
-    case 2:
-        tile(2, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
-        break;
-    case 1:
-        tile(1, k, a, row_step, k_step, b, ldb, c, ldc, cols, add);
-        break;
-    default:
-        break;
+    case 5: tile(5, k, a, row_step, k_step, b, ldb, c, ldc, cols, add); break;
+    case 4: tile(4, k, a, row_step, k_step, b, ldb, c, ldc, cols, add); break;
+    case 3: tile(3, k, a, row_step, k_step, b, ldb, c, ldc, cols, add); break;
+    case 2: tile(2, k, a, row_step, k_step, b, ldb, c, ldc, cols, add); break;
+    case 1: tile(1, k, a, row_step, k_step, b, ldb, c, ldc, cols, add); break;
+    default: break;
     }
 }
 
@@ -234,17 +223,10 @@ INLINE void dots_group(const int cols, dtype type, int32_t n, int32_t k, const f
                        const void *b, size_t ldb, float *c, size_t ldc, bool add) {
     for (; n >= 4; n -= 4, a += 4 * lda, c += 4 * ldc) dots(4, cols, type, k, a, lda, b, ldb, c, ldc, add);
     switch (n) {
-    case 3:
-        dots(3, cols, type, k, a, lda, b, ldb, c, ldc, add);
-        break;
-    case 2:
-        dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add);
-        break;
-    case 1:
-        dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add);
-        break;
-    default:
-        break;
+    case 3: dots(3, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
+    case 2: dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
+    case 1: dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
+    default: break;
     }
 }
 
@@ -272,15 +254,9 @@ void product_nt_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda
         return;
     }
     switch (b.type) {
-    case DTYPE_BF16:
-        product_dots(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add);
-        break;
-    case DTYPE_F16:
-        product_dots(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add);
-        break;
-    case DTYPE_F32:
-        product_dots(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add);
-        break;
+    case DTYPE_BF16: product_dots(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add); break;
+    case DTYPE_F16: product_dots(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add); break;
+    case DTYPE_F32: product_dots(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add); break;
     }
 }
 
@@ -327,15 +303,9 @@ void product_nn_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda
                      size_t ldc, bool add, float *scratch) {
     if (n < MR) {
         switch (b.type) {
-        case DTYPE_BF16:
-            product_rows(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add);
-            break;
-        case DTYPE_F16:
-            product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add);
-            break;
-        case DTYPE_F32:
-            product_rows(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add);
-            break;
+        case DTYPE_BF16: product_rows(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add); break;
+        case DTYPE_F16: product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add); break;
+        case DTYPE_F32: product_rows(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add); break;
         }
         return;
     }

@@ -1,0 +1,210 @@
+/* A dialogue in the terminal. The conversation stays in one sequence of the context, so that each turn
+ * computes only what is new. */
+#include "cli/answering.h"
+#include "cli/clinic/report.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+struct chat {
+    const struct options *options;
+    struct arena arena;
+    struct clinic clinic;
+    struct prompt_template template;
+    struct engine engine;
+    struct output output;
+    struct progress progress;
+    bool colour, asks;       /* asks: standard input is a terminal */
+    youtu_message *messages; /* the conversation, the system's text first */
+    size_t n_messages;
+    struct arena conversation; /* what its messages and rules' results live in */
+};
+
+static bool say(struct chat *chat, struct buffer *text, struct failure *failure) {
+    bool said =
+        !text->failed ? output_write(&chat->output, buffer_span(text), failure) : fail_memory(failure);
+    buffer_free(text);
+    return said;
+}
+
+/* ---- the conversation */
+
+static bool add_message(struct chat *chat, youtu_role role, struct span text, struct failure *failure) {
+    youtu_message *messages =
+        arena_grow(&chat->conversation, chat->messages, chat->n_messages, sizeof *messages);
+    char *copy = arena_copy(&chat->conversation, text);
+    if (!messages || !copy) return fail_memory(failure);
+    messages[chat->n_messages++] = (youtu_message){role, copy, text.length};
+    chat->messages = messages;
+    return true;
+}
+
+static bool begin_conversation(struct chat *chat, struct failure *failure) {
+    arena_free(&chat->conversation);
+    chat->messages = NULL;
+    chat->n_messages = 0;
+    return add_message(chat, YOUTU_SYSTEM, chat->template.system, failure);
+}
+
+/* The first message asks as the department's template does; later ones are taken as they are. */
+static bool add_question(struct chat *chat, struct span text, struct failure *failure) {
+    if (chat->n_messages > 1) return add_message(chat, YOUTU_USER, text, failure);
+    struct buffer question = {0};
+    template_render(&chat->template, &chat->options->patient, text, &question);
+    bool added = !question.failed ? add_message(chat, YOUTU_USER, buffer_span(&question), failure)
+                                  : fail_memory(failure);
+    buffer_free(&question);
+    return added;
+}
+
+/* ---- a turn */
+
+/* Red flags run on every message and come before the model's answer. */
+static bool show_warnings(struct chat *chat, struct span text, struct failure *failure) {
+    struct report report;
+    struct buffer shown = {0};
+    bool done = report_begin(&report, &chat->clinic, &chat->options->patient, chat->options->department, text,
+                             chat->options->confidence, failure);
+    if (done && report.warnings.count) {
+        text_warnings(&report.warnings, chat->colour, &shown);
+        buffer_put(&shown, "\n");
+    }
+    done = done && say(chat, &shown, failure);
+    report_free(&report);
+    return done;
+}
+
+struct line_display {
+    struct chat *chat;
+    struct failure *failure;
+    bool failed;
+};
+
+static bool show_line(void *user, enum answer_part part, struct span line) {
+    struct line_display *display = user;
+    struct buffer text = {0};
+    if (part == PART_REASONING) buffer_put(&text, "(思考) ");
+    buffer_append(&text, line.data, line.length);
+    buffer_put(&text, "\n");
+    display->failed = !say(display->chat, &text, display->failure);
+    return !display->failed;
+}
+
+static bool answer(struct chat *chat, const youtu_tokens *prompt, struct failure *failure) {
+    struct answering answering;
+    struct line_display display = {chat, failure, false};
+    bool streams = !chat->options->no_stream;
+    terminal_catch_interrupt();
+    bool done = answering_run(&answering, &chat->engine, prompt, chat->options, &chat->clinic.lexicon.drugs,
+                              &chat->progress, streams ? show_line : NULL, &display, failure) &&
+                !display.failed;
+    terminal_release_interrupt();
+    if (done) {
+        struct buffer text = {0};
+        if (!streams)
+            buffer_format(&text, "%.*s\n", (int)answering.narrative.length,
+                          buffer_span(&answering.narrative).data);
+        if (answering.interrupted) buffer_put(&text, "(已中断)\n");
+        if (answering.generation.finish == YOUTU_FINISH_LENGTH)
+            buffer_put(&text, "(达到 --max-tokens,在此截断)\n");
+        if (answering.removed.count)
+            buffer_format(&text, "(已删去 %zu 处剂量或用法)\n", answering.removed.count);
+        done = say(chat, &text, failure) &&
+               add_message(chat, YOUTU_ASSISTANT, buffer_span(&answering.answer), failure);
+    }
+    answering_free(&answering);
+    return done;
+}
+
+/* A conversation that has no more room is not cut: the user starts a new one. */
+static bool has_room(const struct chat *chat, const youtu_tokens *prompt) {
+    return prompt->count + (size_t)chat->options->max_tokens <= (size_t)chat->engine.n_context;
+}
+
+static bool take_turn(struct chat *chat, struct span text, struct failure *failure) {
+    youtu_tokens prompt = {0};
+    youtu_error error;
+    struct buffer full = {0};
+    bool done = show_warnings(chat, text, failure) && add_question(chat, text, failure);
+    if (done && youtu_encode_chat(chat->engine.tokenizer, chat->messages, chat->n_messages,
+                                  chat->options->think, &prompt, &error) != YOUTU_OK)
+        done = engine_fail(failure, "编码", &error);
+    if (done && has_room(chat, &prompt)) {
+        done = answer(chat, &prompt, failure);
+    } else if (done) {
+        chat->n_messages--;
+        buffer_format(&full, "(对话已有 %zu 个词元,加上回答超过上下文的 %d 个:请用 /new 开始新的对话)\n",
+                      prompt.count, chat->engine.n_context);
+        done = say(chat, &full, failure);
+    }
+    youtu_tokens_free(&prompt);
+    return done;
+}
+
+/* ---- the loop */
+
+static bool greet(struct chat *chat, struct failure *failure) {
+    struct buffer text = {0};
+    if (chat->engine.info.notice) buffer_format(&text, "%s\n", chat->engine.info.notice);
+    buffer_format(&text, "%s\n", REPORT_DISCLAIMER);
+    if (chat->asks && !chat->options->quiet)
+        buffer_put(&text, "请描述不适。/new 开始新的对话,/exit 或 Ctrl-D 结束,回答时 Ctrl-C 中断。\n");
+    return say(chat, &text, failure);
+}
+
+static bool take_line(struct chat *chat, struct span line, bool *over, struct failure *failure) {
+    struct span text = span_trim(line);
+    *over = span_is(text, "/exit");
+    if (*over || text.length == 0) return true;
+    if (span_is(text, "/new")) return begin_conversation(chat, failure);
+    struct failure refused;
+    if (text_check(text, "输入", &refused)) return take_turn(chat, text, failure);
+    struct buffer message = {0};
+    buffer_format(&message, "(%s)\n", refused.message);
+    return say(chat, &message, failure);
+}
+
+static bool converse(struct chat *chat, struct failure *failure) {
+    char *line = NULL;
+    size_t capacity = 0;
+    bool done = true, over = false;
+    while (done && !over) {
+        struct buffer ask = {0};
+        if (chat->asks) buffer_put(&ask, "\n> ");
+        if (!(done = say(chat, &ask, failure))) break;
+        ssize_t length = getline(&line, &capacity, stdin);
+        if (length < 0) break;
+        done = take_line(chat, (struct span){line, (size_t)length}, &over, failure);
+    }
+    free(line);
+    if (done && ferror(stdin)) return fail(failure, STATUS_INPUT, "标准输入:不能读取");
+    return done;
+}
+
+static bool open_chat(struct chat *chat, struct failure *failure) {
+    const struct options *options = chat->options;
+    if (!clinic_open(&chat->clinic, options->kb, failure) ||
+        !template_open(options->department, options->templates, &chat->arena, &chat->template, failure))
+        return false;
+    const char *directory = engine_find_model(options->model, &chat->arena, failure);
+    return directory && engine_open(&chat->engine, options, directory, &chat->progress, failure) &&
+           engine_prepare(&chat->engine, options, AUTOMATIC_CTX, failure) &&
+           begin_conversation(chat, failure);
+}
+
+bool command_chat(const struct options *options, struct failure *failure) {
+    struct chat chat = {.options = options,
+                        .progress = progress_new(options->quiet),
+                        .colour = terminal_has_colour(STDOUT_FILENO),
+                        .asks = isatty(STDIN_FILENO) != 0};
+    output_open(&chat.output, NULL);
+    bool done = open_chat(&chat, failure) && greet(&chat, failure) && converse(&chat, failure);
+    output_free(&chat.output);
+    engine_close(&chat.engine);
+    clinic_close(&chat.clinic);
+    arena_free(&chat.conversation);
+    arena_free(&chat.arena);
+    return done;
+}

@@ -1,0 +1,159 @@
+#include "cli/clinic/checks.h"
+
+#include <stdlib.h>
+
+enum { MOST_ENTRIES = 5 };
+
+const char *diagnosis_status_name(enum diagnosis_status status) {
+    static const char *const NAMES[] = {"supported", "needs_confirmation", "unsupported"};
+    return NAMES[status];
+}
+
+double name_probability(const struct token_mark *marks, size_t n_marks, size_t start, size_t end) {
+    double sum = 0;
+    size_t count = 0, token_start = 0;
+    for (size_t i = 0; i < n_marks && token_start < end; i++) {
+        /* A token that completes no character stands where the next one's text starts. */
+        bool touches = marks[i].end > start || (marks[i].end == token_start && token_start >= start);
+        if (touches) {
+            sum += (double)marks[i].log_probability;
+            count++;
+        }
+        token_start = marks[i].end;
+    }
+    return count ? exp(sum / (double)count) : 0;
+}
+
+/* ---- evidence */
+
+static bool add_signed(struct strings *list, struct arena *arena, const char *prefix, const char *name) {
+    const char *text = arena_format(arena, "%s%s", prefix, name);
+    return text && strings_add(list, arena, text);
+}
+
+/* Present symptoms by the sign of their weight; denied ones the other way round; age and sex that do not fit.
+ */
+static bool add_evidence(const struct check_request *request, struct arena *arena,
+                         struct diagnosis *diagnosis) {
+    const struct disease *disease = diagnosis->disease;
+    const struct findings *findings = request->findings;
+    if (!disease) return true;
+    for (size_t i = 0; i < findings->positive.count; i++) {
+        const struct finding *finding = &findings->positive.items[i];
+        double weight = disease_weight(disease, finding->symptom, 0);
+        struct strings *list = weight > 0 ? &diagnosis->evidence : weight < 0 ? &diagnosis->against : NULL;
+        if (list && !strings_add(list, arena, finding->name)) return false;
+    }
+    for (size_t i = 0; i < findings->negative.count; i++) {
+        const struct finding *finding = &findings->negative.items[i];
+        double weight = disease_weight(disease, finding->symptom, 0);
+        struct strings *list = weight < 0 ? &diagnosis->evidence : weight > 0 ? &diagnosis->against : NULL;
+        if (list && !add_signed(list, arena, "无", finding->name)) return false;
+    }
+    return disease_fits(disease, request->patient) ||
+           strings_add(&diagnosis->against, arena, "年龄或性别不符");
+}
+
+/* ---- entries */
+
+static struct diagnosis *add_entry(struct differential *differential, struct arena *arena) {
+    struct diagnosis *items = arena_grow(arena, differential->items, differential->count, sizeof *items);
+    if (!items) return NULL;
+    differential->items = items;
+    return &items[differential->count++];
+}
+
+static bool has_entry(const struct differential *differential, const struct disease *disease,
+                      struct span name) {
+    for (size_t i = 0; i < differential->count; i++) {
+        const struct diagnosis *entry = &differential->items[i];
+        if (disease ? entry->disease == disease : span_is(name, entry->name)) return true;
+    }
+    return false;
+}
+
+static enum diagnosis_status judge(const struct diagnosis *entry, double support, double threshold) {
+    if (!entry->disease) return DIAGNOSIS_UNSUPPORTED;
+    bool supported = support > 0 && entry->evidence.count > 0 && entry->confidence >= threshold;
+    return supported ? DIAGNOSIS_SUPPORTED : DIAGNOSIS_NEEDS_CONFIRMATION;
+}
+
+/* p: the model's share in the confidence; NAN when no model was asked. */
+static bool fill_entry(const struct check_request *request, struct arena *arena, struct diagnosis *entry,
+                       double p) {
+    double support = 0;
+    if (entry->disease) support = disease_rate(entry->disease, request->patient, request->findings).support;
+    entry->confidence = isnan(p) ? support : (p + support) / 2;
+    entry->icd10 = entry->disease ? entry->disease->icd10 : NULL;
+    if (!add_evidence(request, arena, entry)) return false;
+    entry->status = judge(entry, support, request->threshold);
+    return true;
+}
+
+static bool add_named(const struct check_request *request, struct arena *arena,
+                      struct differential *differential) {
+    for (size_t i = 0; request->answer && i < request->answer->n_diagnoses; i++) {
+        struct span name = request->answer->diagnoses[i];
+        const struct disease *disease;
+        if (!kb_find_disease(request->kb, arena, name, &disease)) return false;
+        if (has_entry(differential, disease, name)) continue;
+        size_t start = (size_t)(name.data - request->answer_text.data);
+        double p =
+            name_probability(request->marks, request->n_marks, start, start + name.length) / (double)(i + 1);
+        struct diagnosis *entry = add_entry(differential, arena);
+        if (!entry) return false;
+        entry->name = disease ? disease->name : arena_copy(arena, name);
+        entry->disease = disease;
+        if (!entry->name || !fill_entry(request, arena, entry, p)) return false;
+        entry->source = disease && entry->evidence.count ? "model+kb" : "model";
+    }
+    return true;
+}
+
+static bool add_ranked(const struct check_request *request, struct arena *arena,
+                       struct differential *differential) {
+    struct candidates candidates;
+    if (!differential_rank(request->kb, request->patient, request->findings, arena, &candidates))
+        return false;
+    for (size_t i = 0; i < candidates.count && differential->count < MOST_ENTRIES; i++) {
+        const struct candidate *candidate = &candidates.items[i];
+        if (candidate->support <= 0 ||
+            has_entry(differential, candidate->disease, span_of(candidate->disease->name)))
+            continue;
+        struct diagnosis *entry = add_entry(differential, arena);
+        if (!entry) return false;
+        entry->name = candidate->disease->name;
+        entry->disease = candidate->disease;
+        entry->source = "kb";
+        if (!fill_entry(request, arena, entry, request->answer ? 0 : (double)NAN)) return false;
+    }
+    return true;
+}
+
+/* ---- order */
+
+static bool comes_before(const struct diagnosis *a, const struct diagnosis *b) {
+    if (!a->disease != !b->disease) return a->disease != NULL;
+    return a->confidence > b->confidence;
+}
+
+/* An insertion sort: few entries, equal ones keep their order. */
+static void sort_entries(struct differential *differential) {
+    for (size_t i = 1; i < differential->count; i++) {
+        struct diagnosis moving = differential->items[i];
+        size_t at = i;
+        for (; at > 0 && comes_before(&moving, &differential->items[at - 1]); at--)
+            differential->items[at] = differential->items[at - 1];
+        differential->items[at] = moving;
+    }
+}
+
+bool checks_run(const struct check_request *request, struct arena *arena, struct differential *differential) {
+    *differential = (struct differential){0};
+    if (!add_named(request, arena, differential) || !add_ranked(request, arena, differential)) return false;
+    sort_entries(differential);
+    differential->confidence = differential->count ? differential->items[0].confidence : 0;
+    differential->needs_confirmation =
+        differential->count == 0 || differential->items[0].status != DIAGNOSIS_SUPPORTED;
+    return true;
+}

@@ -1,0 +1,67 @@
+/* Looks every diagnosis up in the knowledge base and says how far it can be trusted. */
+#ifndef CLINIC_CHECKS_H
+#define CLINIC_CHECKS_H
+
+#include "cli/clinic/answer.h"
+#include "cli/clinic/differential.h"
+
+enum diagnosis_status {
+    DIAGNOSIS_SUPPORTED,          /* the findings support it, and the confidence reaches the threshold */
+    DIAGNOSIS_NEEDS_CONFIRMATION, /* known, but not so */
+    DIAGNOSIS_UNSUPPORTED         /* not in the knowledge base */
+};
+
+/* "supported", "needs_confirmation", "unsupported". */
+const char *diagnosis_status_name(enum diagnosis_status status);
+
+struct diagnosis {
+    const char *name;
+    const char *icd10; /* NULL when unknown */
+    const struct disease *disease;
+    const char *source; /* "model", "kb", "model+kb" */
+    double confidence;  /* 0..1 */
+    enum diagnosis_status status;
+    struct strings evidence, against; /* findings */
+};
+
+struct differential {
+    struct diagnosis *items; /* rank 1 first */
+    size_t count;
+    double confidence; /* of rank 1; 0 without one */
+    bool needs_confirmation;
+};
+
+/* A token of the answer: where its text ends, and the natural logarithm of its probability. */
+struct token_mark {
+    size_t end;
+    float log_probability;
+};
+
+/* The geometric mean of the probabilities of the tokens that touch answer[start, end); 0 when there are none.
+ */
+double name_probability(const struct token_mark *marks, size_t n_marks, size_t start, size_t end);
+
+/* What is needed to check an answer. */
+struct check_request {
+    const struct kb *kb;
+    const struct patient *patient;
+    const struct findings *findings;
+    double threshold;            /* of confidence */
+    const struct answer *answer; /* NULL when no model was asked */
+    struct span answer_text;     /* that `answer` was read from */
+    const struct token_mark *marks;
+    size_t n_marks;
+};
+
+/* The differential of the model and the knowledge base together, at most 5 entries unless the model names
+ * more.
+ *
+ * With p = the geometric mean of the probabilities of the name's tokens, divided by the rank that the model
+ * gave it (0 when it did not name it), and s = the disease's support by the findings (differential.h; 0 when
+ * the knowledge base does not know it):
+ *   confidence = (p + s) / 2, or s when no model was asked.
+ * A name at rank r is, as the prompt asks, no more probable than 1/r of all; so its p is divided by r.
+ * Known diseases come first, the most confident first; unknown ones follow. false: memory refused. */
+bool checks_run(const struct check_request *request, struct arena *arena, struct differential *differential);
+
+#endif

@@ -1,0 +1,22 @@
+/* What the rules know, loaded once for any number of reports. */
+#ifndef CLINIC_CLINIC_H
+#define CLINIC_CLINIC_H
+
+#include "cli/clinic/kb.h"
+#include "cli/clinic/lexicon.h"
+#include "cli/clinic/redflags.h"
+
+/* Never changes after clinic_open. */
+struct clinic {
+    struct arena arena;
+    struct kb built_in; /* the compiled-in knowledge base */
+    struct kb kb;       /* the one in use: the clinic's own or the compiled-in one */
+    struct lexicon lexicon;
+    struct redflags redflags;
+};
+
+/* kb_path: a clinic's own knowledge base, or NULL. Free with clinic_close, also after a failure. */
+bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *failure);
+void clinic_close(struct clinic *clinic);
+
+#endif

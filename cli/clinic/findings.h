@@ -1,0 +1,61 @@
+/* What a patient's text says, found by rules alone: symptoms present and denied, times, sites, vital signs.
+ */
+#ifndef CLINIC_FINDINGS_H
+#define CLINIC_FINDINGS_H
+
+#include "cli/clinic/kb.h"
+#include "cli/clinic/lexicon.h"
+#include "cli/clinic/mentions.h"
+#include "cli/clinic/quantities.h"
+
+enum pregnancy { PREGNANCY_UNKNOWN, PREGNANCY_NO, PREGNANCY_YES };
+
+struct patient {
+    bool has_age;
+    int age;
+    const char *age_unit; /* "岁", "月", "天"; NULL without an age */
+    enum sex sex;
+    enum pregnancy pregnancy;
+};
+
+/* "男", "女", or NULL when unknown. */
+const char *sex_name(enum sex sex);
+
+/* The age in years; NAN when unknown. */
+double patient_years(const struct patient *patient);
+
+/* A symptom with the patient's own words for it. */
+struct finding {
+    size_t symptom; /* term of the knowledge base's symptoms */
+    const char *name, *text;
+};
+
+struct finding_list {
+    struct finding *items;
+    size_t count;
+};
+
+struct duration {
+    const char *text;
+    double days; /* NAN when vague */
+};
+
+struct findings {
+    const char *chief_complaint;            /* NULL when there is no symptom */
+    struct finding_list positive, negative; /* each symptom once; one that is also present is not negative */
+    struct duration *durations;
+    size_t n_durations;
+    struct strings sites, qualities, aggravating, relieving, history, medications, allergies;
+    const char *severity; /* "重", "中", "轻" or NULL */
+    struct vitals vitals;
+};
+
+/* Whether a symptom is among the list's. */
+bool finding_listed(const struct finding_list *list, size_t symptom);
+
+/* Fills *findings, and in *patient what the caller does not know yet. Owned by the arena. false: memory
+ * refused. */
+bool findings_extract(const struct passage *passage, const struct kb *kb, const struct lexicon *lexicon,
+                      struct arena *arena, struct patient *patient, struct findings *findings);
+
+#endif

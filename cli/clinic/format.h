@@ -1,0 +1,33 @@
+/* The output formats of a report. */
+#ifndef CLINIC_FORMAT_H
+#define CLINIC_FORMAT_H
+
+#include "cli/clinic/buffer.h"
+#include "cli/clinic/prompt.h"
+#include "cli/clinic/report.h"
+
+struct report_format {
+    const char *name;
+    /* Appends the whole report. colour: may use terminal colours. false: memory refused. */
+    bool (*write)(const struct report *report, bool colour, struct buffer *out);
+};
+
+/* The format with this name, or NULL. */
+const struct report_format *format_find(const char *name);
+
+/* The names of all formats, divided by '|'. */
+#define FORMAT_NAMES "text|json"
+
+bool format_text(const struct report *report, bool colour, struct buffer *out);
+bool format_json(const struct report *report, bool colour, struct buffer *out);
+
+/* The text format in the parts that a stream shows one after the other: what the rules tell (its
+ * warnings also alone); the title of the
+ * model's reasoning or of its answer, followed by its lines; what the checks tell. */
+void text_warnings(const struct warnings *warnings, bool colour, struct buffer *out);
+void text_head(const struct report *report, bool colour, struct buffer *out);
+void text_reasoning_title(bool colour, struct buffer *out);
+void text_answer_title(bool colour, struct buffer *out);
+void text_tail(const struct report *report, bool colour, struct buffer *out);
+
+#endif

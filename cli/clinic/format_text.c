@@ -1,0 +1,203 @@
+#include "cli/clinic/format.h"
+
+/* Terminal colours (ECMA-48), or nothing. */
+struct colours {
+    const char *emergency, *urgent, *attention, *title, *faint, *end;
+};
+
+static const struct colours *colours_for(bool colour) {
+    static const struct colours PLAIN = {"", "", "", "", "", ""};
+    static const struct colours COLOURED = {"\033[1;31m", "\033[33m", "\033[36m",
+                                            "\033[1m",    "\033[2m",  "\033[0m"};
+    return colour ? &COLOURED : &PLAIN;
+}
+
+static void put_title(const struct colours *colours, const char *title, struct buffer *out) {
+    buffer_format(out, "\n%s%s%s\n", colours->title, title, colours->end);
+}
+
+static void put_joined(const struct strings *strings, struct buffer *out) {
+    for (size_t i = 0; i < strings->count; i++) {
+        if (i) buffer_put(out, "、");
+        buffer_put(out, strings->items[i]);
+    }
+}
+
+/* "  部位:太阳穴"; nothing for an empty list. */
+static void put_list(const char *label, const struct strings *strings, struct buffer *out) {
+    if (strings->count == 0) return;
+    buffer_format(out, "  %s:", label);
+    put_joined(strings, out);
+    buffer_put(out, "\n");
+}
+
+/* "恶心(伴有恶心)": the patient's words where they differ from the term. */
+static void put_findings(const char *label, const struct finding_list *list, struct buffer *out) {
+    if (list->count == 0) return;
+    buffer_format(out, "  %s:", label);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct finding *finding = &list->items[i];
+        buffer_format(out, "%s%s", i ? "、" : "", finding->name);
+        if (strcmp(finding->name, finding->text) != 0) buffer_format(out, "(%s)", finding->text);
+    }
+    buffer_put(out, "\n");
+}
+
+static void put_vital(const char *label, double value, const char *unit, bool *any, struct buffer *out) {
+    if (isnan(value)) return;
+    buffer_format(out, "%s%s %g%s", *any ? "," : "  生命体征:", label, value, unit);
+    *any = true;
+}
+
+static void put_vitals(const struct vitals *vitals, struct buffer *out) {
+    bool any = false;
+    put_vital("体温", vitals->temperature_c, "℃", &any, out);
+    if (!isnan(vitals->systolic)) {
+        buffer_format(out, "%s血压 %g/%g mmHg", any ? "," : "  生命体征:", vitals->systolic,
+                      vitals->diastolic);
+        any = true;
+    }
+    put_vital("心率", vitals->heart_rate, " 次/分", &any, out);
+    put_vital("呼吸", vitals->respiratory_rate, " 次/分", &any, out);
+    put_vital("血氧", vitals->spo2, "%", &any, out);
+    if (any) buffer_put(out, "\n");
+}
+
+void text_warnings(const struct warnings *warnings, bool colour_allowed, struct buffer *out) {
+    const struct colours *colours = colours_for(colour_allowed);
+    if (warnings->count == 0) return;
+    put_title(colours, "警示", out);
+    for (size_t i = 0; i < warnings->count; i++) {
+        const struct warning *warning = &warnings->items[i];
+        const char *colour = warning->level == 'E'   ? colours->emergency
+                             : warning->level == 'U' ? colours->urgent
+                                                     : colours->attention;
+        const char *label = warning->level == 'E' ? "急诊" : warning->level == 'U' ? "尽快" : "注意";
+        buffer_format(out, "  %s[%s] %s%s (%s)\n", colour, label, warning->message, colours->end,
+                      warning->rule);
+    }
+}
+
+static void put_durations(const struct findings *findings, struct buffer *out) {
+    if (findings->n_durations == 0) return;
+    buffer_put(out, "  时间:");
+    for (size_t i = 0; i < findings->n_durations; i++)
+        buffer_format(out, "%s%s", i ? "、" : "", findings->durations[i].text);
+    buffer_put(out, "\n");
+}
+
+static void put_key_points(const struct findings *findings, struct buffer *out) {
+    if (findings->chief_complaint)
+        buffer_format(out, "  主诉:%s\n", findings->chief_complaint);
+    else
+        buffer_put(out, "  没有识别出症状\n");
+    put_findings("阳性", &findings->positive, out);
+    put_findings("阴性", &findings->negative, out);
+    put_durations(findings, out);
+    put_list("部位", &findings->sites, out);
+    put_list("性质", &findings->qualities, out);
+    if (findings->severity) buffer_format(out, "  程度:%s\n", findings->severity);
+    put_list("加重", &findings->aggravating, out);
+    put_list("缓解", &findings->relieving, out);
+    put_list("既往", &findings->history, out);
+    put_list("用药", &findings->medications, out);
+    put_list("过敏", &findings->allergies, out);
+    put_vitals(&findings->vitals, out);
+}
+
+void text_head(const struct report *report, bool colour, struct buffer *out) {
+    const struct colours *colours = colours_for(colour);
+    buffer_format(out, "%s门诊预问诊报告%s  科室:%s  ", colours->title, colours->end, report->department);
+    patient_render(&report->patient, out);
+    buffer_format(out, "\n%s%s  %s%s\n", colours->faint, report->created, report->id, colours->end);
+    if (report->model.notice)
+        buffer_format(out, "%s%s%s\n", colours->urgent, report->model.notice, colours->end);
+    text_warnings(&report->warnings, colour, out);
+    put_title(colours, "问诊要点", out);
+    put_key_points(&report->findings, out);
+}
+
+void text_reasoning_title(bool colour, struct buffer *out) {
+    put_title(colours_for(colour), "模型的思考过程", out);
+}
+
+void text_answer_title(bool colour, struct buffer *out) {
+    put_title(colours_for(colour), "模型分析", out);
+}
+
+/* ---- after the model's answer */
+
+static void put_diagnosis(const struct diagnosis *diagnosis, size_t rank, const struct colours *colours,
+                          struct buffer *out) {
+    static const char *const STATUS[] = {"与所述相符", "建议进一步确认", "知识库未收录,建议进一步确认"};
+    buffer_format(out, "  %zu. %s", rank, diagnosis->name);
+    if (diagnosis->icd10) buffer_format(out, "(%s)", diagnosis->icd10);
+    buffer_format(out, "  置信度 %.2f  %s%s%s\n", diagnosis->confidence,
+                  diagnosis->status == DIAGNOSIS_SUPPORTED ? "" : colours->urgent, STATUS[diagnosis->status],
+                  diagnosis->status == DIAGNOSIS_SUPPORTED ? "" : colours->end);
+    if (diagnosis->evidence.count) {
+        buffer_put(out, "     支持:");
+        put_joined(&diagnosis->evidence, out);
+        buffer_put(out, "\n");
+    }
+    if (diagnosis->against.count) {
+        buffer_put(out, "     不支持:");
+        put_joined(&diagnosis->against, out);
+        buffer_put(out, "\n");
+    }
+}
+
+static void put_differential(const struct differential *differential, const struct colours *colours,
+                             struct buffer *out) {
+    put_title(colours, "核对后的鉴别诊断", out);
+    if (differential->count == 0) buffer_put(out, "  信息不足,不能列出诊断;请补充症状、部位和时间\n");
+    for (size_t i = 0; i < differential->count; i++)
+        put_diagnosis(&differential->items[i], i + 1, colours, out);
+}
+
+static void put_tests(const struct report *report, const struct colours *colours, struct buffer *out) {
+    if (report->n_tests == 0) return;
+    put_title(colours, "建议检查", out);
+    for (size_t i = 0; i < report->n_tests; i++) {
+        const struct suggested_test *test = &report->tests[i];
+        buffer_format(out, "  - %s%s%s\n", test->name, test->reason ? ":" : "",
+                      test->reason ? test->reason : "");
+    }
+}
+
+static void put_remarks(const struct report *report, const struct colours *colours, struct buffer *out) {
+    static const char *const CUT[] = {
+        [FINISH_LENGTH] = "模型的回答达到长度上限(--max-tokens),在此截断",
+        [FINISH_FULL] = "上下文已满(--ctx),模型的回答在此截断",
+        [FINISH_INTERRUPTED] = "已按用户要求中断,模型的回答不完整",
+    };
+    const char *cut = report->finish >= FINISH_LENGTH ? CUT[report->finish] : NULL;
+    if (cut || report->removed.count) buffer_put(out, "\n");
+    if (cut) buffer_format(out, "%s注意:%s%s\n", colours->urgent, cut, colours->end);
+    if (report->removed.count)
+        buffer_format(out, "%s注意:已删去 %zu 处剂量或用法%s\n", colours->urgent, report->removed.count,
+                      colours->end);
+}
+
+void text_tail(const struct report *report, bool colour, struct buffer *out) {
+    const struct colours *colours = colours_for(colour);
+    put_remarks(report, colours, out);
+    put_differential(&report->differential, colours, out);
+    /* The model's answer shows its tests itself. */
+    if (!report->model.name) put_tests(report, colours, out);
+    buffer_format(out, "\n%s%s%s\n", colours->title, REPORT_DISCLAIMER, colours->end);
+}
+
+bool format_text(const struct report *report, bool colour, struct buffer *out) {
+    text_head(report, colour, out);
+    if (report->reasoning) {
+        text_reasoning_title(colour, out);
+        buffer_format(out, "%s\n", report->reasoning);
+    }
+    if (report->model.name) {
+        text_answer_title(colour, out);
+        buffer_format(out, "%s\n", report->narrative);
+    }
+    text_tail(report, colour, out);
+    return !out->failed;
+}

@@ -1,0 +1,162 @@
+#include "cli/clinic/json_record.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Where its lexer is refused memory, jansson speaks of bad syntax. While a document is parsed, its
+ * allocations pass here, so that the two can be told apart. */
+static struct {
+    json_malloc_t allocate;
+    bool refused;
+} allocations;
+
+static void *allocate_noting(size_t bytes) {
+    void *memory = allocations.allocate(bytes);
+    if (!memory) allocations.refused = true;
+    return memory;
+}
+
+static json_t *parse_noting(struct span text, json_error_t *error, bool *memory_refused) {
+    json_free_t release;
+    json_get_alloc_funcs(&allocations.allocate, &release);
+    allocations.refused = false;
+    json_set_alloc_funcs(allocate_noting, release);
+    json_t *document = json_loadb(text.data, text.length, JSON_REJECT_DUPLICATES, error);
+    json_set_alloc_funcs(allocations.allocate, release);
+    *memory_refused = allocations.refused;
+    return document;
+}
+
+json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure) {
+    json_error_t error;
+    bool memory_refused;
+    json_t *document = parse_noting(text, &error, &memory_refused);
+    if (!document) {
+        if (memory_refused)
+            fail_memory(failure);
+        else
+            fail(failure, STATUS_INPUT, "%s:第 %d 行第 %d 列:不是有效的 JSON:%s", file, error.line,
+                 error.column, error.text);
+        return NULL;
+    }
+    const char *found = json_string_value(json_object_get(document, "schema"));
+    if (found && strcmp(found, schema) == 0) return document;
+    struct record root = record_root(document, file);
+    char expected[80];
+    snprintf(expected, sizeof expected, "\"%s\"", schema);
+    record_refuse(&root, "schema", expected, failure);
+    json_decref(document);
+    return NULL;
+}
+
+struct record record_root(const json_t *document, const char *file) {
+    struct record root = {.object = document};
+    snprintf(root.place, sizeof root.place, "%s", file);
+    return root;
+}
+
+bool record_refuse(const struct record *record, const char *field, const char *expected,
+                   struct failure *failure) {
+    const json_t *value = json_object_get(record->object, field);
+    if (!value) return fail(failure, STATUS_INPUT, "%s:缺少字段 %s,应为 %s", record->place, field, expected);
+    char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    if (!shown) return fail_memory(failure);
+    fail(failure, STATUS_INPUT, "%s:字段 %s 为 %.80s,应为 %s", record->place, field, shown, expected);
+    free(shown);
+    return false;
+}
+
+bool record_allow(const struct record *record, const char *const *allowed, struct failure *failure) {
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)record->object, key, value) {
+        const char *const *known = allowed;
+        while (*known && strcmp(*known, key) != 0) known++;
+        if (!*known) return fail(failure, STATUS_INPUT, "%s:不认识的字段 %.80s", record->place, key);
+    }
+    return true;
+}
+
+bool record_has(const struct record *record, const char *field) {
+    const json_t *value = json_object_get(record->object, field);
+    return value && !json_is_null(value);
+}
+
+bool record_count(const struct record *record, const char *field, size_t *count, struct failure *failure) {
+    const json_t *array = json_object_get(record->object, field);
+    if (!json_is_array(array)) return record_refuse(record, field, "数组", failure);
+    *count = json_array_size(array);
+    return true;
+}
+
+bool record_element(const struct record *parent, const char *field, size_t index, const char *const *allowed,
+                    struct record *element, struct failure *failure) {
+    const json_t *object = json_array_get(json_object_get(parent->object, field), index);
+    const char *name = json_string_value(json_object_get(object, "name"));
+    if (!name) name = json_string_value(json_object_get(object, "id"));
+    element->object = object;
+    int length = snprintf(element->place, sizeof element->place, "%.120s%s%s[%zu]", parent->place,
+                          strchr(parent->place, '[') ? "." : ":", field, index);
+    if (name && length > 0 && (size_t)length < sizeof element->place)
+        snprintf(element->place + length, sizeof element->place - (size_t)length, "“%.60s”", name);
+    if (!json_is_object(object)) return fail(failure, STATUS_INPUT, "%s:应为对象", element->place);
+    return record_allow(element, allowed, failure);
+}
+
+bool record_object(const struct record *record, const char *field, const char *const *allowed,
+                   struct record *inner, struct failure *failure) {
+    inner->object = json_object_get(record->object, field);
+    snprintf(inner->place, sizeof inner->place, "%.200s.%s", record->place, field);
+    if (!json_is_object(inner->object)) return record_refuse(record, field, "对象", failure);
+    return record_allow(inner, allowed, failure);
+}
+
+static bool copy_string(const json_t *value, struct arena *arena, const char **copy) {
+    struct span text = {json_string_value(value), json_string_length(value)};
+    *copy = arena_copy(arena, text);
+    return *copy != NULL;
+}
+
+static bool is_text(const json_t *value) {
+    return json_is_string(value) && json_string_length(value) > 0 &&
+           strlen(json_string_value(value)) == json_string_length(value);
+}
+
+bool record_string(const struct record *record, const char *field, struct arena *arena, const char **value,
+                   struct failure *failure) {
+    const json_t *found = json_object_get(record->object, field);
+    if (!is_text(found)) return record_refuse(record, field, "非空字符串", failure);
+    return copy_string(found, arena, value) || fail_memory(failure);
+}
+
+bool record_strings(const struct record *record, const char *field, struct arena *arena,
+                    struct strings *values, struct failure *failure) {
+    size_t count = 0;
+    if (!record_count(record, field, &count, failure)) return false;
+    const json_t *array = json_object_get(record->object, field);
+    *values = (struct strings){arena_new(arena, count * sizeof *values->items), 0};
+    if (!values->items) return fail_memory(failure);
+    for (; values->count < count; values->count++) {
+        const json_t *item = json_array_get(array, values->count);
+        if (!is_text(item)) return record_refuse(record, field, "非空字符串的数组", failure);
+        if (!copy_string(item, arena, &values->items[values->count])) return fail_memory(failure);
+    }
+    return true;
+}
+
+bool record_number(const struct record *record, const char *field, double least, double most, double *value,
+                   struct failure *failure) {
+    const json_t *found = json_object_get(record->object, field);
+    double number = json_is_number(found) ? json_number_value(found) : NAN;
+    if (number >= least && number <= most) return *value = number, true;
+    char expected[80];
+    snprintf(expected, sizeof expected, "%g 到 %g 的数", least, most);
+    return record_refuse(record, field, expected, failure);
+}
+
+bool record_bool(const struct record *record, const char *field, bool *value, struct failure *failure) {
+    const json_t *found = json_object_get(record->object, field);
+    if (!json_is_boolean(found)) return record_refuse(record, field, "true 或 false", failure);
+    return *value = json_is_true(found), true;
+}

@@ -1,0 +1,35 @@
+/* Where a text mentions the terms of a word list, and what it says of them: present, denied, past, another's.
+ */
+#ifndef CLINIC_MENTIONS_H
+#define CLINIC_MENTIONS_H
+
+#include "cli/clinic/passage.h"
+
+enum polarity {
+    POLARITY_PRESENT,
+    POLARITY_DENIED,
+    POLARITY_PAST,         /* of earlier times, or over by now */
+    POLARITY_HYPOTHETICAL, /* asked or feared */
+    POLARITY_OTHER         /* of another person */
+};
+
+struct mention {
+    size_t term;
+    size_t start, end;  /* in the plain text */
+    size_t shown_start; /* where its wording starts: at the negation or an adverb before it */
+    size_t shown_end;   /* where it ends: behind a negation that follows */
+    size_t clause;
+    enum polarity polarity;
+};
+
+/* In the order of the text. Owned by an arena. */
+struct mentions {
+    struct mention *items;
+    size_t count;
+};
+
+/* The longest words of the list in every clause, left to right. false: memory refused. */
+bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
+                   struct mentions *mentions);
+
+#endif

@@ -1,0 +1,33 @@
+/* Numbers with a unit in running text: durations, ages, vital signs. All positions are in plain text. */
+#ifndef CLINIC_QUANTITIES_H
+#define CLINIC_QUANTITIES_H
+
+#include "cli/clinic/passage.h"
+
+#include <math.h>
+
+/* A number as written: digits, full or in part Chinese numerals, a range ("两三", "3-5"). */
+struct quantity {
+    double value; /* the middle of a range; NAN for "几", "数", "好几" */
+    size_t end;   /* behind it */
+};
+
+/* Reads a number at text[at]; false when there is none. */
+bool quantity_read(struct span text, size_t at, struct quantity *quantity);
+
+/* A span of time at text[at], in days; NAN days when it is vague ("好几天"). false when there is none there,
+ * or when it does not tell how long something lasted ("每3天", "孕20周", "一天三次"). */
+bool duration_read(struct span text, size_t at, double *days, size_t *end);
+
+/* Vital signs; NAN where the text tells none. */
+struct vitals {
+    double temperature_c, systolic, diastolic, heart_rate, respiratory_rate, spo2;
+};
+
+/* The highest temperature and the first of every other sign in the text. */
+struct vitals vitals_read(struct span text);
+
+/* The first age in the text: value and unit ("岁", "月", "天"), *end behind it. */
+bool age_read(struct span text, size_t from, int *age, const char **unit, size_t *start, size_t *end);
+
+#endif

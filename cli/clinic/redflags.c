@@ -1,0 +1,184 @@
+#include "cli/clinic/redflag_rules.h"
+
+#include <stdlib.h>
+
+const char *urgency_name(enum urgency urgency) {
+    static const char *const NAMES[] = {"routine", "urgent", "emergency"};
+    return NAMES[urgency];
+}
+
+const char *warning_level_name(char level) {
+    return level == 'E' ? "emergency" : level == 'U' ? "urgent" : "attention";
+}
+
+/* Where a sign is present: sorted by sign, then clause, once all are seen. */
+struct sighting {
+    size_t sign, clause;
+};
+
+static int compare_sightings(const void *left, const void *right) {
+    const struct sighting *a = left, *b = right;
+    if (a->sign != b->sign) return a->sign < b->sign ? -1 : 1;
+    return a->clause < b->clause ? -1 : a->clause > b->clause;
+}
+
+struct checking {
+    const struct redflags *redflags;
+    struct sighting *sightings;
+    size_t n_sightings;
+    const struct patient *patient;
+    double quantities[N_QUANTITIES]; /* NAN: unknown */
+};
+
+static bool add_sighting(struct checking *in, struct arena *arena, size_t sign, size_t clause) {
+    struct sighting *sightings = arena_grow(arena, in->sightings, in->n_sightings, sizeof *sightings);
+    if (!sightings) return false;
+    sightings[in->n_sightings++] = (struct sighting){sign, clause};
+    in->sightings = sightings;
+    return true;
+}
+
+/* A sign and the terms that include it. They include only what stands before them, so this ends. */
+static bool add_sign(struct checking *in, struct arena *arena, size_t sign, size_t clause) {
+    if (!add_sighting(in, arena, sign, clause)) return false;
+    size_t n_symptoms = in->redflags->symptoms->n_terms;
+    for (size_t cue = 0; cue < in->redflags->cues.n_terms; cue++)
+        for (size_t i = 0; i < in->redflags->terms[cue].n_includes; i++)
+            if (in->redflags->terms[cue].includes[i] == sign &&
+                !add_sign(in, arena, n_symptoms + cue, clause))
+                return false;
+    return true;
+}
+
+/* A cue that overlaps a symptom's wording belongs to the symptom ("嗜睡" in 白天嗜睡, "没尿" in 没尿频),
+ * unless it contains it. *next: the first symptom mention that may reach the cue, moved on. */
+static bool belongs_to_symptom(const struct mentions *symptoms, size_t *next, const struct mention *cue) {
+    while (*next < symptoms->count && symptoms->items[*next].end <= cue->start) ++*next;
+    if (*next == symptoms->count || symptoms->items[*next].start >= cue->end) return false;
+    const struct mention *symptom = &symptoms->items[*next];
+    return !(cue->start <= symptom->start && symptom->end <= cue->end);
+}
+
+static bool see_all(struct checking *in, const struct passage *passage, struct arena *arena) {
+    struct mentions symptoms, cues;
+    if (!mentions_find(passage, in->redflags->symptoms, arena, &symptoms) ||
+        !mentions_find(passage, &in->redflags->cues, arena, &cues))
+        return false;
+    for (size_t i = 0; i < symptoms.count; i++)
+        if (symptoms.items[i].polarity == POLARITY_PRESENT &&
+            !add_sign(in, arena, symptoms.items[i].term, symptoms.items[i].clause))
+            return false;
+    size_t next = 0;
+    for (size_t i = 0; i < cues.count; i++)
+        if (!belongs_to_symptom(&symptoms, &next, &cues.items[i]) &&
+            cues.items[i].polarity == POLARITY_PRESENT &&
+            !add_sign(in, arena, in->redflags->symptoms->n_terms + cues.items[i].term, cues.items[i].clause))
+            return false;
+    if (in->n_sightings) qsort(in->sightings, in->n_sightings, sizeof *in->sightings, compare_sightings);
+    return true;
+}
+
+/* The first sighting of `sign` in `clause` or later. */
+static size_t first_sighting(const struct checking *in, size_t sign, size_t clause) {
+    const struct sighting wanted = {sign, clause};
+    size_t low = 0, high = in->n_sightings;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_sightings(&in->sightings[middle], &wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Whether a sign is present in the clause, or anywhere for ANY_CLAUSE. */
+#define ANY_CLAUSE SIZE_MAX
+static bool is_seen(const struct checking *in, size_t sign, size_t clause) {
+    size_t i = first_sighting(in, sign, clause == ANY_CLAUSE ? 0 : clause);
+    return i < in->n_sightings && in->sightings[i].sign == sign &&
+           (clause == ANY_CLAUSE || in->sightings[i].clause == clause);
+}
+
+static bool condition_holds(const struct checking *in, const struct condition *condition, size_t clause) {
+    double value;
+    switch (condition->kind) {
+    case CONDITION_SIGN: return is_seen(in, condition->sign, clause);
+    case CONDITION_SEX: return in->patient->sex == condition->sex;
+    case CONDITION_PREGNANT: return in->patient->pregnancy == PREGNANCY_YES;
+    case CONDITION_QUANTITY:
+        value = in->quantities[condition->quantity];
+        return condition->at_least ? value >= condition->bound : value < condition->bound;
+    }
+    return false;
+}
+
+static bool alternative_holds(const struct checking *in, const struct alternative *alternative) {
+    const struct condition *conditions = alternative->conditions;
+    if (alternative->n_conditions == 1) return condition_holds(in, &conditions[0], ANY_CLAUSE);
+    size_t sign = conditions[0].sign;
+    for (size_t i = first_sighting(in, sign, 0); i < in->n_sightings && in->sightings[i].sign == sign; i++) {
+        size_t held = 1;
+        while (held < alternative->n_conditions &&
+               condition_holds(in, &conditions[held], in->sightings[i].clause))
+            held++;
+        if (held == alternative->n_conditions) return true;
+    }
+    return false;
+}
+
+static bool rule_fires(const struct checking *in, const struct redflag_rule *rule) {
+    for (size_t i = 0; i < rule->n_all; i++) {
+        size_t j = 0;
+        while (j < rule->all[i].count && !alternative_holds(in, &rule->all[i].items[j])) j++;
+        if (j == rule->all[i].count) return false;
+    }
+    return true;
+}
+
+static double longest_course(const struct findings *findings) {
+    double days = NAN;
+    for (size_t i = 0; i < findings->n_durations; i++) days = fmax(days, findings->durations[i].days);
+    return days;
+}
+
+/* All that fire at one level, in the order of the rules. */
+static bool add_warnings(const struct checking *in, char level, struct arena *arena,
+                         struct warnings *warnings) {
+    for (size_t i = 0; i < in->redflags->n_rules; i++) {
+        const struct redflag_rule *rule = &in->redflags->rules[i];
+        if (rule->level != level || !rule_fires(in, rule)) continue;
+        struct warning *items = arena_grow(arena, warnings->items, warnings->count, sizeof *items);
+        if (!items) return false;
+        items[warnings->count++] = (struct warning){level, rule->id, rule->message};
+        warnings->items = items;
+    }
+    return true;
+}
+
+bool redflags_check(const struct redflags *redflags, const struct passage *passage,
+                    const struct patient *patient, const struct findings *findings, struct arena *arena,
+                    struct warnings *warnings) {
+    const struct vitals *vitals = &findings->vitals;
+    struct checking in = {
+        .redflags = redflags,
+        .patient = patient,
+        .quantities = {[QUANTITY_AGE] = patient_years(patient),
+                       [QUANTITY_COURSE] = longest_course(findings),
+                       [QUANTITY_TEMPERATURE] = vitals->temperature_c,
+                       [QUANTITY_SYSTOLIC] = vitals->systolic,
+                       [QUANTITY_DIASTOLIC] = vitals->diastolic,
+                       [QUANTITY_HEART_RATE] = vitals->heart_rate,
+                       [QUANTITY_RESPIRATION] = vitals->respiratory_rate,
+                       [QUANTITY_OXYGEN] = vitals->spo2},
+    };
+    *warnings = (struct warnings){0};
+    if (!see_all(&in, passage, arena) || !add_warnings(&in, 'E', arena, warnings) ||
+        !add_warnings(&in, 'U', arena, warnings) || !add_warnings(&in, 'R', arena, warnings))
+        return false;
+    if (warnings->count)
+        warnings->urgency = warnings->items[0].level == 'E'   ? URGENCY_EMERGENCY
+                            : warnings->items[0].level == 'U' ? URGENCY_URGENT
+                                                              : URGENCY_ROUTINE;
+    return true;
+}

@@ -1,0 +1,55 @@
+/* Red flags: rules over present findings that show a doctor first what may be dangerous, whatever the model
+ * says. They speak the compiled-in knowledge base's symptoms, even when a clinic replaces its diseases. */
+#ifndef CLINIC_REDFLAGS_H
+#define CLINIC_REDFLAGS_H
+
+#include "cli/clinic/findings.h"
+
+enum urgency { URGENCY_ROUTINE, URGENCY_URGENT, URGENCY_EMERGENCY };
+
+/* "routine", "urgent", "emergency". */
+const char *urgency_name(enum urgency urgency);
+
+struct warning {
+    char level; /* 'E' emergency, 'U' urgent, 'R' attention */
+    const char *rule, *message;
+};
+
+/* "emergency", "urgent", "attention". */
+const char *warning_level_name(char level);
+
+struct warnings {
+    struct warning *items; /* the most urgent first */
+    size_t count;
+    enum urgency urgency; /* of the most urgent */
+};
+
+struct redflag_rule;
+struct redflag_term;
+
+/* Owned by the arena it was loaded into. */
+struct redflags {
+    const struct wordlist *symptoms; /* the compiled-in ones */
+    struct wordlist cues;            /* the rules' own terms */
+    struct redflag_term *terms;      /* [cues.n_terms] */
+    struct redflag_rule *rules;
+    size_t n_rules;
+};
+
+/* Reads rules of schema youtu.redflags/1. A term has words of its own and may include symptoms and earlier
+ * terms. A rule's "all" lists conditions, all of which must hold; a condition is alternatives divided by '|';
+ * an alternative is
+ *   NAME            a symptom or term that is present
+ *   NAME+NAME       both in one clause
+ *   QUANTITY>=N     or QUANTITY<N; of 年龄 (years), 病程 (days), 体温, 收缩压, 舒张压, 心率, 呼吸, 血氧;
+ *                   false while the quantity is unknown
+ *   男, 女, 怀孕    what is known of the patient. */
+bool redflags_load(struct redflags *redflags, struct arena *arena, struct span text, const char *source,
+                   const struct wordlist *symptoms, struct failure *failure);
+
+/* Runs all rules. false: memory refused. */
+bool redflags_check(const struct redflags *redflags, const struct passage *passage,
+                    const struct patient *patient, const struct findings *findings, struct arena *arena,
+                    struct warnings *warnings);
+
+#endif

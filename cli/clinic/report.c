@@ -1,0 +1,97 @@
+#include "cli/clinic/report.h"
+
+#include <sys/random.h>
+#include <time.h>
+
+/* The most tests taken from the knowledge base. */
+enum { MOST_TESTS = 4 };
+
+/* RFC 9562, version 4. */
+static char *new_uuid(struct arena *arena) {
+    unsigned char b[16];
+    if (getrandom(b, sizeof b, 0) != (ssize_t)sizeof b) return NULL;
+    b[6] = (unsigned char)(0x40 | (b[6] & 0x0F));
+    b[8] = (unsigned char)(0x80 | (b[8] & 0x3F));
+    return arena_format(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                        b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
+                        b[14], b[15]);
+}
+
+/* "2026-01-01T08:00:00+08:00". */
+static char *local_time(struct arena *arena) {
+    time_t now = time(NULL);
+    struct tm local;
+    char date[32], zone[8];
+    if (!localtime_r(&now, &local) || strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &local) == 0 ||
+        strftime(zone, sizeof zone, "%z", &local) != 5)
+        return NULL;
+    return arena_format(arena, "%s%.3s:%s", date, zone, zone + 3);
+}
+
+/* The tests that the knowledge base lists for rank 1. */
+static void suggest_tests(struct report *report) {
+    const struct differential *differential = &report->differential;
+    const struct disease *first = differential->count ? differential->items[0].disease : NULL;
+    report->tests = first ? first->tests : NULL;
+    report->n_tests = first ? first->n_tests : 0;
+    if (report->n_tests > MOST_TESTS) report->n_tests = MOST_TESTS;
+}
+
+bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
+                  const char *department, struct span input, double threshold, struct failure *failure) {
+    *report = (struct report){.patient = *patient,
+                              .department = department,
+                              .input = input,
+                              .narrative = "",
+                              .finish = FINISH_NONE};
+    struct arena *arena = &report->arena;
+    report->id = new_uuid(arena);
+    report->created = local_time(arena);
+    struct passage passage;
+    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
+        !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
+                          &report->findings) ||
+        !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
+                        &report->warnings))
+        return fail_memory(failure);
+    struct check_request request = {.kb = &clinic->kb,
+                                    .patient = &report->patient,
+                                    .findings = &report->findings,
+                                    .threshold = threshold};
+    if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
+    suggest_tests(report);
+    return true;
+}
+
+bool report_complete(struct report *report, const struct clinic *clinic, const struct model_output *output,
+                     double threshold, struct failure *failure) {
+    struct arena *arena = &report->arena;
+    struct answer answer, shown;
+    report->narrative = arena_copy(arena, output->narrative);
+    if (!report->narrative || !answer_parse(output->answer, arena, &answer) ||
+        !answer_parse(output->narrative, arena, &shown))
+        return fail_memory(failure);
+    if (output->reasoning.data && !(report->reasoning = arena_copy(arena, output->reasoning)))
+        return fail_memory(failure);
+    report->removed = *output->removed;
+    struct check_request request = {.kb = &clinic->kb,
+                                    .patient = &report->patient,
+                                    .findings = &report->findings,
+                                    .threshold = threshold,
+                                    .answer = &answer,
+                                    .answer_text = output->answer,
+                                    .marks = output->marks,
+                                    .n_marks = output->n_marks};
+    if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
+    suggest_tests(report);
+    if (shown.n_tests) {
+        report->tests = shown.tests;
+        report->n_tests = shown.n_tests;
+    }
+    return true;
+}
+
+void report_free(struct report *report) {
+    arena_free(&report->arena);
+    *report = (struct report){0};
+}

@@ -1,0 +1,75 @@
+/* The report: what every output format writes. */
+#ifndef CLINIC_REPORT_H
+#define CLINIC_REPORT_H
+
+#include "cli/clinic/checks.h"
+#include "cli/clinic/clinic.h"
+#include "cli/clinic/doses.h"
+
+#define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
+
+/* Why the model's answer ended. */
+enum report_finish {
+    FINISH_NONE,       /* the model was not asked */
+    FINISH_END,        /* the model ended it */
+    FINISH_LENGTH,     /* --max-tokens */
+    FINISH_FULL,       /* the context has no more room */
+    FINISH_INTERRUPTED /* the user stopped it */
+};
+
+/* Which model answered; all NULL when none did. */
+struct report_model {
+    const char *name, *dtype, *device;
+    const char *notice; /* to be shown with every answer; NULL when there is none */
+};
+
+struct report_usage {
+    int prompt_tokens, cached_tokens, completion_tokens;
+    double prefill_ms, decode_ms;
+};
+
+/* Texts are owned by the arena, or live longer. */
+struct report {
+    struct arena arena;
+    const char *id;      /* UUID */
+    const char *created; /* RFC 3339 with zone */
+    struct report_model model;
+    const char *department;
+    struct patient patient;
+    struct span input;
+    struct findings findings;
+    struct warnings warnings;
+    struct differential differential;
+    struct suggested_test *tests;
+    size_t n_tests;
+    const char *narrative; /* the model's answer after the filters; "" without one */
+    const char *reasoning; /* what it thought before, filtered too; NULL when it was not asked to */
+    struct removals removed;
+    enum report_finish finish;
+    uint64_t seed; /* of the sampling, when the model was asked */
+    struct report_usage usage;
+};
+
+/* Fills everything that rules tell: identity, findings, warnings, and the differential of the knowledge base
+ * alone. patient: what is known besides the text. input must outlive the report. Free with report_free, also
+ * after a failure. */
+bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
+                  const char *department, struct span input, double threshold, struct failure *failure);
+
+/* What the model gave. */
+struct model_output {
+    struct span answer;             /* as the model wrote it */
+    const struct token_mark *marks; /* its tokens */
+    size_t n_marks;
+    struct span narrative; /* the answer after the filters */
+    struct span reasoning; /* data NULL when it was not asked to reason */
+    const struct removals *removed;
+};
+
+/* Takes the model's answer into the differential and the tests. */
+bool report_complete(struct report *report, const struct clinic *clinic, const struct model_output *output,
+                     double threshold, struct failure *failure);
+
+void report_free(struct report *report);
+
+#endif

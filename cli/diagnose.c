@@ -1,0 +1,201 @@
+/* One report: the patient's text through the rules, the model and the checks. */
+#include "cli/answering.h"
+#include "cli/clinic/file.h"
+#include "cli/clinic/report.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+
+#include <unistd.h>
+
+/* What a diagnosis holds; zero-initialised, so that any part of it can be freed. */
+struct diagnosis_run {
+    const struct options *options;
+    struct arena arena;
+    struct buffer typed; /* standard input */
+    struct span text;
+    struct clinic clinic;
+    struct prompt_template template;
+    struct engine engine;
+    youtu_tokens prompt;
+    struct answering answering;
+    struct report report;
+    struct output output;
+    struct progress progress;
+    bool streams, colour;
+    enum answer_part part_shown; /* of the answer: its title is out */
+    bool any_part_shown;
+};
+
+static bool read_text(struct diagnosis_run *run, struct failure *failure) {
+    const char *where = "TEXT";
+    run->text = span_of(run->options->text ? run->options->text : "");
+    if (!run->options->text) {
+        where = "标准输入";
+        if (isatty(STDIN_FILENO) && !run->options->quiet) fprintf(stderr, "请输入患者的话,以 Ctrl-D 结束:\n");
+        if (!stream_read(STDIN_FILENO, where, TEXT_LIMIT_BYTES, STATUS_INPUT, &run->typed, failure))
+            return false;
+        run->text = buffer_span(&run->typed);
+    }
+    if (!text_check(run->text, where, failure)) return false;
+    run->text = span_trim(run->text);
+    return true;
+}
+
+/* ---- the prompt */
+
+static bool encode_prompt(struct diagnosis_run *run, struct failure *failure) {
+    struct buffer user = {0};
+    youtu_error error;
+    template_render(&run->template, &run->options->patient, run->text, &user);
+    const youtu_message messages[] = {
+        {YOUTU_SYSTEM, run->template.system.data, run->template.system.length},
+        {YOUTU_USER, user.data, user.length},
+    };
+    bool done = !user.failed || fail_memory(failure);
+    if (done && youtu_encode_chat(run->engine.tokenizer, messages, 2, run->options->think, &run->prompt,
+                                  &error) != YOUTU_OK)
+        done = engine_fail(failure, "编码", &error);
+    buffer_free(&user);
+    return done;
+}
+
+/* Nothing is cut: a text that leaves no room for the answer is refused. */
+static bool check_room(const struct diagnosis_run *run, struct failure *failure) {
+    size_t needed = run->prompt.count + (size_t)run->options->max_tokens;
+    int32_t room = engine_context_size(&run->engine, run->options, needed);
+    if (needed <= (size_t)room) return true;
+    return fail(failure, STATUS_INPUT,
+                "文本太长:%zu 字节,连同模板为 %zu 个词元,加上回答的 %d 个,超过上下文的 %d 个(模型上限 %d);"
+                "请缩短文本,或调整 --ctx、--max-tokens",
+                run->text.length, run->prompt.count, run->options->max_tokens, room,
+                run->engine.info.max_positions);
+}
+
+static bool prepare_model(struct diagnosis_run *run, struct failure *failure) {
+    const char *directory = engine_find_model(run->options->model, &run->arena, failure);
+    return directory && engine_open(&run->engine, run->options, directory, &run->progress, failure) &&
+           encode_prompt(run, failure) && check_room(run, failure) &&
+           engine_prepare(&run->engine, run->options, run->prompt.count + (size_t)run->options->max_tokens,
+                          failure);
+}
+
+/* ---- showing */
+
+static bool show(struct diagnosis_run *run, struct buffer *text, struct failure *failure) {
+    bool shown =
+        !text->failed ? output_write(&run->output, buffer_span(text), failure) : fail_memory(failure);
+    buffer_free(text);
+    return shown;
+}
+
+/* What a line that could not be shown leaves for the command. */
+struct line_display {
+    struct diagnosis_run *run;
+    struct failure *failure;
+    bool failed;
+};
+
+static bool show_line(void *user, enum answer_part part, struct span line) {
+    struct line_display *display = user;
+    struct diagnosis_run *run = display->run;
+    struct buffer text = {0};
+    if (!run->any_part_shown || part != run->part_shown)
+        (part == PART_ANSWER ? text_answer_title : text_reasoning_title)(run->colour, &text);
+    run->any_part_shown = true;
+    run->part_shown = part;
+    buffer_append(&text, line.data, line.length);
+    buffer_put(&text, "\n");
+    display->failed = !show(run, &text, display->failure);
+    return !display->failed;
+}
+
+static bool show_head(struct diagnosis_run *run, struct failure *failure) {
+    struct buffer text = {0};
+    if (!run->streams) return true;
+    text_head(&run->report, run->colour, &text);
+    return show(run, &text, failure);
+}
+
+static bool show_rest(struct diagnosis_run *run, struct failure *failure) {
+    struct buffer text = {0};
+    if (run->streams)
+        text_tail(&run->report, run->colour, &text);
+    else if (!run->options->format->write(&run->report, run->colour, &text))
+        text.failed = true;
+    return show(run, &text, failure) && output_finish(&run->output, failure);
+}
+
+/* ---- the model's part */
+
+static enum report_finish finish_of(const struct answering *answering) {
+    if (answering->interrupted) return FINISH_INTERRUPTED;
+    switch (answering->generation.finish) {
+    case YOUTU_FINISH_LENGTH: return FINISH_LENGTH;
+    case YOUTU_FINISH_FULL: return FINISH_FULL;
+    case YOUTU_FINISH_CALLBACK: return FINISH_INTERRUPTED;
+    case YOUTU_FINISH_END:
+    case YOUTU_FINISH_STRING: break;
+    }
+    return FINISH_END;
+}
+
+static void name_model(struct diagnosis_run *run) {
+    const youtu_model_info *info = &run->engine.info;
+    run->report.model = (struct report_model){info->name, info->dtype, info->device, info->notice};
+    run->report.seed = run->engine.seed;
+}
+
+static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
+    struct answering *answering = &run->answering;
+    struct line_display display = {run, failure, false};
+    bool answered =
+        answering_run(answering, &run->engine, &run->prompt, run->options, &run->clinic.lexicon.drugs,
+                      &run->progress, run->streams ? show_line : NULL, &display, failure);
+    if (!answered || display.failed) return false;
+    const youtu_generation *generation = &answering->generation;
+    run->report.finish = finish_of(answering);
+    run->report.usage =
+        (struct report_usage){generation->prompt_tokens, generation->cached_tokens,
+                              generation->completion_tokens, generation->prefill_ms, generation->decode_ms};
+    const struct model_output output = {
+        .answer = buffer_span(&answering->answer),
+        .marks = answering->marks,
+        .n_marks = answering->n_marks,
+        .narrative = span_trim(buffer_span(&answering->narrative)),
+        .reasoning = run->options->think ? buffer_span(&answering->reasoning) : (struct span){0},
+        .removed = &answering->removed,
+    };
+    return report_complete(&run->report, &run->clinic, &output, run->options->confidence, failure);
+}
+
+static bool make_report(struct diagnosis_run *run, struct failure *failure) {
+    const struct options *options = run->options;
+    if (!read_text(run, failure) || !clinic_open(&run->clinic, options->kb, failure) ||
+        !template_open(options->department, options->templates, &run->arena, &run->template, failure) ||
+        (!options->rules_only && !prepare_model(run, failure)) ||
+        !report_begin(&run->report, &run->clinic, &options->patient, options->department, run->text,
+                      options->confidence, failure))
+        return false;
+    terminal_catch_interrupt();
+    if (!options->rules_only) name_model(run);
+    return show_head(run, failure) && (options->rules_only || ask_model(run, failure)) &&
+           show_rest(run, failure);
+}
+
+bool command_diagnose(const struct options *options, struct failure *failure) {
+    struct diagnosis_run run = {.options = options, .progress = progress_new(options->quiet)};
+    run.streams = !options->no_stream && !options->output && options->format == format_find("text");
+    run.colour = !options->output && terminal_has_colour(STDOUT_FILENO);
+    output_open(&run.output, options->output);
+    bool done = make_report(&run, failure);
+    terminal_release_interrupt();
+    output_free(&run.output);
+    report_free(&run.report);
+    answering_free(&run.answering);
+    youtu_tokens_free(&run.prompt);
+    engine_close(&run.engine);
+    clinic_close(&run.clinic);
+    buffer_free(&run.typed);
+    arena_free(&run.arena);
+    return done;
+}

@@ -1,0 +1,45 @@
+/* The model with what one conversation needs: context, sampler. The only part of the program, with the
+ * commands, that uses libyoutu. */
+#ifndef CLI_ENGINE_H
+#define CLI_ENGINE_H
+
+#include "cli/options.h"
+#include "cli/terminal.h"
+
+#include "youtu.h"
+
+/* The most context tokens that are taken without --ctx. */
+#define AUTOMATIC_CTX 8192
+
+struct engine {
+    youtu_model *model;
+    const youtu_tokenizer *tokenizer; /* the model's */
+    youtu_model_info info;
+    youtu_context *context;
+    int32_t n_context; /* tokens */
+    youtu_sampler *sampler;
+    uint64_t seed;
+};
+
+/* The directory of the model: --model, YOUTU_MODEL, or the first with a config.json of ./models/youtu-demo
+ * and those beside the program. Owned by the arena; NULL with *failure when there is none. */
+const char *engine_find_model(const char *given, struct arena *arena, struct failure *failure);
+
+/* Opens the model with its tokenizer. Free with engine_close, also after a failure. */
+bool engine_open(struct engine *engine, const struct options *options, const char *directory,
+                 struct progress *progress, struct failure *failure);
+
+/* Makes the sampler, and a context with room for at least `n_tokens` where --ctx does not say another size.
+ */
+bool engine_prepare(struct engine *engine, const struct options *options, size_t n_tokens,
+                    struct failure *failure);
+
+/* The context tokens that engine_prepare would take. */
+int32_t engine_context_size(const struct engine *engine, const struct options *options, size_t n_tokens);
+
+void engine_close(struct engine *engine);
+
+/* A library error as the program's: its sentence behind `doing`, its status as an exit status. */
+bool engine_fail(struct failure *failure, const char *doing, const youtu_error *error);
+
+#endif

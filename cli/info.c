@@ -1,0 +1,72 @@
+/* What the program would run with. */
+#include "cli/clinic/clinic.h"
+#include "cli/clinic/embedded.h"
+#include "cli/commands.h"
+#include "cli/engine.h"
+#include "cli/output.h"
+
+static double mib(uint64_t bytes) {
+    return (double)bytes / (1024.0 * 1024.0);
+}
+
+static void describe_rules(const struct clinic *clinic, struct buffer *out) {
+    const struct kb *kb = &clinic->kb;
+    buffer_format(out, "知识库    %s,版本 %s:%zu 种疾病,%zu 种症状,%zu 个科室\n", kb->source, kb->version,
+                  kb->n_diseases, kb->symptoms.n_terms, kb->departments.count);
+    buffer_format(out, "警示规则  %zu 条\n", clinic->redflags.n_rules);
+    buffer_put(out, "科室模板 ");
+    for (size_t i = 0; i < N_EMBEDDED_TEMPLATES; i++) buffer_format(out, " %s", EMBEDDED_TEMPLATES[i].name);
+    buffer_put(out, "\n");
+}
+
+static bool describe_model(const struct engine *engine, const struct options *options, const char *directory,
+                           struct buffer *out, struct failure *failure) {
+    const youtu_model_info *info = &engine->info;
+    youtu_context_options context = youtu_context_options_default();
+    uint64_t context_bytes;
+    youtu_error error;
+    context.n_tokens = engine_context_size(engine, options, AUTOMATIC_CTX);
+    if (options->threads != NOT_GIVEN) context.n_threads = options->threads;
+    if (youtu_context_memory(engine->model, &context, &context_bytes, &error) != YOUTU_OK)
+        return engine_fail(failure, "上下文", &error);
+    buffer_format(out, "模型      %s(%s)\n", info->name, directory);
+    if (info->notice) buffer_format(out, "提示      %s\n", info->notice);
+    buffer_format(out, "结构      %d 层,宽 %d,%d 头,词表 %d,最长 %d 个词元\n", info->n_layers,
+                  info->hidden_size, info->n_heads, info->vocab_size, info->max_positions);
+    buffer_format(out, "权重      %.1f 百万参数,%s,%.1f MiB\n", (double)info->n_parameters / 1e6, info->dtype,
+                  mib(info->weight_bytes));
+    buffer_format(out, "设备      %s\n", info->device);
+    buffer_format(out, "上下文    %d 个词元,%.1f MiB(每词元每层缓存 %d 个值)\n", context.n_tokens,
+                  mib(context_bytes), info->latent_size);
+    return true;
+}
+
+static bool describe(const struct options *options, struct clinic *clinic, struct engine *engine,
+                     struct buffer *out, struct failure *failure) {
+    struct progress progress = progress_new(options->quiet);
+    if (!clinic_open(clinic, options->kb, failure)) return false;
+    buffer_format(out, "版本      youtu-diagnose %s\n", youtu_version());
+    describe_rules(clinic, out);
+    const char *directory = engine_find_model(options->model, &clinic->arena, failure);
+    return directory && engine_open(engine, options, directory, &progress, failure) &&
+           describe_model(engine, options, directory, out, failure);
+}
+
+/* What could be told is told, whatever failed behind it. */
+bool command_info(const struct options *options, struct failure *failure) {
+    struct clinic clinic = {0};
+    struct engine engine = {0};
+    struct buffer text = {0};
+    struct output output;
+    struct failure unwritten;
+    output_open(&output, NULL);
+    bool described = describe(options, &clinic, &engine, &text, failure);
+    bool written =
+        text.failed ? fail_memory(&unwritten) : output_write(&output, buffer_span(&text), &unwritten);
+    if (described && !written) *failure = unwritten;
+    output_free(&output);
+    buffer_free(&text);
+    engine_close(&engine);
+    clinic_close(&clinic);
+    return described && written;
+}

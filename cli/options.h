@@ -1,0 +1,31 @@
+/* The command line: options, typed and checked. */
+#ifndef CLI_OPTIONS_H
+#define CLI_OPTIONS_H
+
+#include "cli/clinic/findings.h"
+#include "cli/clinic/format.h"
+
+enum command { COMMAND_DIAGNOSE, COMMAND_CHAT, COMMAND_INFO, COMMAND_HELP, COMMAND_VERSION };
+
+/* Numbers that were not given are NAN or NOT_GIVEN: the model's own settings or the product's then hold. */
+#define NOT_GIVEN (-1)
+
+struct options {
+    enum command command;
+    const char *text; /* the patient's, or NULL: standard input */
+    const char *model, *device, *dtype, *department, *output, *kb, *templates;
+    int threads, ctx, max_tokens, top_k;
+    double temperature, top_p, min_p, repetition_penalty, confidence;
+    int64_t seed;
+    struct patient patient; /* --age, --sex */
+    const struct report_format *format;
+    bool greedy, think, rules_only, no_stream, quiet;
+};
+
+/* Reads the command line; strings stay argv's. */
+bool options_parse(int argc, char **argv, struct options *options, struct failure *failure);
+
+/* Writes the help text, made from the same table that the parser reads. */
+void options_help(struct buffer *out);
+
+#endif

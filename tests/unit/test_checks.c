@@ -1,0 +1,286 @@
+/* The model's answer: its sections, its diagnoses held against the knowledge base, its doses removed. */
+#include "cli/clinic/checks.h"
+#include "cli/clinic/clinic.h"
+#include "cli/clinic/doses.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static struct clinic clinic;
+
+static int open_clinic(void **state) {
+    (void)state;
+    struct failure failure;
+    if (clinic_open(&clinic, NULL, &failure)) return 0;
+    print_error("%s\n", failure.message);
+    return -1;
+}
+
+static int close_clinic(void **state) {
+    (void)state;
+    clinic_close(&clinic);
+    return 0;
+}
+
+/* ---- sections */
+
+/* The diagnoses and tests of an answer, divided by '|'. */
+static void assert_answer(const char *text, const char *diagnoses, const char *tests) {
+    struct arena arena = {0};
+    struct answer answer;
+    char found[512] = "";
+    assert_true(answer_parse(span_of(text), &arena, &answer));
+    for (size_t i = 0; i < answer.n_diagnoses; i++) {
+        if (i) strcat(found, "|");
+        strncat(found, answer.diagnoses[i].data, answer.diagnoses[i].length);
+        assert_true(answer.diagnoses[i].data >= text); /* they lie in the text itself */
+    }
+    assert_string_equal(found, diagnoses);
+    found[0] = '\0';
+    for (size_t i = 0; i < answer.n_tests; i++) {
+        if (i) strcat(found, "|");
+        strcat(found, answer.tests[i].name);
+        if (answer.tests[i].reason) strcat(strcat(found, "="), answer.tests[i].reason);
+    }
+    assert_string_equal(found, tests);
+    arena_free(&arena);
+}
+
+static void test_sections_are_read_however_they_are_marked(void **state) {
+    (void)state;
+    assert_answer("1. 可能诊断\n(1) 偏头痛\n(2) 紧张型头痛\n(3) 颅内压增高\n2. 鉴别依据\n偏头痛:一侧\n"
+                  "3. 建议检查\n- 神经系统查体:排除局灶体征\n- 眼底检查:看视乳头\n4. 风险提示\n- 立即急诊。",
+                  "偏头痛|紧张型头痛|颅内压增高", "神经系统查体=排除局灶体征|眼底检查=看视乳头");
+    assert_answer(
+        "**1. 可能诊断**\n\n1. **偏头痛**(可能性大):搏动样\n   - 依据:畏光\n2. **紧张型头痛** - 常见\n\n"
+        "**3. 建议检查**\n* 头颅CT(首发时)\n* 血常规\n",
+        "偏头痛|紧张型头痛", "头颅CT=首发时|血常规");
+    assert_answer("### 一、可能诊断\n① 感冒\n② 流感\n### 三、建议检查:\n1、胸片:排除肺炎", "感冒|流感",
+                  "胸片=排除肺炎");
+    assert_answer(
+        "\uff11\uff0e 可能诊断\n\uff08\uff11\uff09偏头痛\uff1a搏动样\n\uff13\uff0e 建议检查\n\u2022 眼底检查",
+        "偏头痛", "眼底检查");
+    assert_answer("【可能诊断】\n- 偏头痛\n- 紧张型头痛", "偏头痛|紧张型头痛", "");
+    assert_answer("1. 可能诊断:偏头痛、紧张型头痛\n3. 建议检查:眼底检查;血常规。", "偏头痛|紧张型头痛",
+                  "眼底检查|血常规");
+}
+
+static void test_no_diagnosis_is_invented(void **state) {
+    (void)state;
+    assert_answer("", "", "");
+    assert_answer("你好,请描述症状。\n(1) 偏头痛", "", "");
+    assert_answer("1. 可能诊断\n(1) 信息不足,无法判断\n3. 建议检查\n- 补充病史:请说明不适", "",
+                  "补充病史=请说明不适");
+    assert_answer("1. 可能诊断\n目前看来可能是头部的问题。\n(1) 偏头", "偏头", ""); /* cut in the middle */
+    assert_answer("1. 可能诊断\n体温1.5倍\n1.5 倍\n", "", "");
+}
+
+/* ---- the differential */
+
+static void test_probability_of_a_name(void **state) {
+    (void)state;
+    static const struct token_mark MARKS[] = {{3, -1}, {6, -2}, {6, -3}, {9, -4}, {12, -5}};
+    assert_true(fabs(name_probability(MARKS, 5, 3, 6) - exp(-2)) < 1e-12);
+    assert_true(fabs(name_probability(MARKS, 5, 4, 6) - exp(-2)) < 1e-12); /* a token that only touches it */
+    assert_true(fabs(name_probability(MARKS, 5, 6, 9) - exp(-3.5)) <
+                1e-12); /* the empty token belongs to what follows */
+    assert_true(fabs(name_probability(MARKS, 5, 0, 12) - exp(-3)) < 1e-12);
+    assert_true(name_probability(MARKS, 5, 12, 15) == 0);
+    assert_true(name_probability(NULL, 0, 0, 3) == 0);
+}
+
+struct checked {
+    struct arena arena;
+    struct findings findings;
+    struct patient patient;
+    struct differential differential;
+};
+
+/* complaint: the patient's; text: the model's answer, or NULL for none. Every byte of it is a token of
+ * probability 1. */
+static void check(struct checked *checked, const char *complaint, const char *text, double threshold) {
+    struct passage passage;
+    struct answer answer;
+    struct token_mark marks[1024];
+    *checked = (struct checked){0};
+    struct arena *arena = &checked->arena;
+    assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.kb.symptoms));
+    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, arena, &checked->patient,
+                                 &checked->findings));
+    struct check_request request = {.kb = &clinic.kb,
+                                    .patient = &checked->patient,
+                                    .findings = &checked->findings,
+                                    .threshold = threshold};
+    if (text) {
+        assert_true(strlen(text) < sizeof marks / sizeof *marks);
+        for (size_t i = 0; i < strlen(text); i++) marks[i] = (struct token_mark){i + 1, 0};
+        assert_true(answer_parse(span_of(text), arena, &answer));
+        request.answer = &answer;
+        request.answer_text = span_of(text);
+        request.marks = marks;
+        request.n_marks = strlen(text);
+    }
+    assert_true(checks_run(&request, arena, &checked->differential));
+}
+
+static const char MIGRAINE[] = "我最近三天一直头痛,集中在太阳穴位置,伴有恶心,看强光会加重。";
+
+static const struct diagnosis *entry(const struct checked *checked, const char *name) {
+    for (size_t i = 0; i < checked->differential.count; i++)
+        if (strcmp(checked->differential.items[i].name, name) == 0) return &checked->differential.items[i];
+    return NULL;
+}
+
+static void test_rules_alone_rank_the_knowledge_base(void **state) {
+    (void)state;
+    struct checked checked;
+    check(&checked, MIGRAINE, NULL, 0.5);
+    const struct diagnosis *first = &checked.differential.items[0];
+    assert_string_equal(first->name, "偏头痛");
+    assert_string_equal(first->icd10, "G43.9");
+    assert_string_equal(first->source, "kb");
+    assert_int_equal(first->status, DIAGNOSIS_SUPPORTED);
+    assert_false(checked.differential.needs_confirmation);
+    assert_true(checked.differential.count <= 5);
+    assert_true(first->confidence ==
+                disease_rate(first->disease, &checked.patient, &checked.findings).support);
+    arena_free(&checked.arena);
+    check(&checked, MIGRAINE, NULL, 0.99);
+    assert_int_equal(checked.differential.items[0].status, DIAGNOSIS_NEEDS_CONFIRMATION);
+    assert_true(checked.differential.needs_confirmation);
+    arena_free(&checked.arena);
+    check(&checked, "你好", NULL, 0.5);
+    assert_int_equal(checked.differential.count, 0);
+    assert_true(checked.differential.needs_confirmation);
+    arena_free(&checked.arena);
+}
+
+static void test_model_and_knowledge_base_agree_or_not(void **state) {
+    (void)state;
+    struct checked checked;
+    check(&checked, MIGRAINE, "1. 可能诊断\n(1) 火星综合征\n(2) 偏头痛\n(3) 痔", 0.5);
+    const struct diagnosis *unknown = entry(&checked, "火星综合征"), *known = entry(&checked, "偏头痛"),
+                           *unfit = entry(&checked, "痔");
+    double support = disease_rate(known->disease, &checked.patient, &checked.findings).support;
+    assert_true(fabs(known->confidence - (0.5 + support) / 2) <
+                1e-12); /* second in the model's list: p = 1/2 */
+    assert_string_equal(known->source, "model+kb");
+    assert_int_equal(known->status, DIAGNOSIS_SUPPORTED);
+    assert_true(known == &checked.differential.items[0]);
+    assert_int_equal(unknown->status, DIAGNOSIS_UNSUPPORTED);
+    assert_null(unknown->icd10);
+    assert_true(unknown == &checked.differential.items[checked.differential.count - 1]); /* never first */
+    assert_string_equal(unfit->source, "model");
+    assert_int_equal(unfit->status, DIAGNOSIS_NEEDS_CONFIRMATION);
+    arena_free(&checked.arena);
+}
+
+static void test_an_alias_and_its_name_are_one_entry(void **state) {
+    (void)state;
+    struct checked checked;
+    check(&checked, MIGRAINE, "1. 可能诊断\n(1) 血管性头痛\n(2) 偏头痛", 0.5);
+    size_t count = 0;
+    for (size_t i = 0; i < checked.differential.count; i++)
+        count += strcmp(checked.differential.items[i].name, "偏头痛") == 0;
+    assert_int_equal(count, 1);
+    arena_free(&checked.arena);
+}
+
+static void test_age_and_sex_speak_against(void **state) {
+    (void)state;
+    struct checked checked;
+    check(&checked, "男,40岁,下腹痛", "1. 可能诊断\n(1) 异位妊娠", 0.1);
+    const struct diagnosis *diagnosis = entry(&checked, "异位妊娠");
+    assert_int_equal(diagnosis->status, DIAGNOSIS_NEEDS_CONFIRMATION);
+    assert_string_equal(diagnosis->against.items[diagnosis->against.count - 1], "年龄或性别不符");
+    arena_free(&checked.arena);
+}
+
+/* ---- doses */
+
+/* Filters lines of one answer; *removed: the texts that were taken out, divided by '|'. */
+static void assert_filtered(const char *lines, const char *expected, const char *removed) {
+    struct arena arena = {0};
+    struct dose_filter filter = {.drugs = &clinic.lexicon.drugs, .arena = &arena};
+    struct buffer out = {0};
+    for (struct span rest = span_of(lines); rest.length;) {
+        const char *end = memchr(rest.data, '\n', rest.length);
+        size_t length = end ? (size_t)(end - rest.data) : rest.length;
+        assert_true(dose_filter_line(&filter, span_between(rest, 0, length), &out));
+        if (end) buffer_put(&out, "\n");
+        rest = span_between(rest, end ? length + 1 : length, rest.length);
+    }
+    buffer_append(&out, "", 1);
+    print_message("%s\n", lines);
+    assert_string_equal(out.data, expected);
+    char found[512] = "";
+    for (size_t i = 0; i < filter.removals.count; i++) {
+        if (i) strcat(found, "|");
+        strcat(found, filter.removals.items[i].text);
+        assert_string_equal(filter.removals.items[i].kind, "dose");
+    }
+    assert_string_equal(found, removed);
+    buffer_free(&out);
+    arena_free(&arena);
+}
+
+#define GONE DOSE_PLACEHOLDER
+
+static void test_doses_are_removed(void **state) {
+    (void)state;
+    assert_filtered("布洛芬0.3g口服,每日2次。", "布洛芬" GONE "口服," GONE "。", "0.3g|每日2次");
+    assert_filtered("可口服布洛芬 1-2 片 tid", "可口服布洛芬 " GONE " ", "1-2 片|tid");
+    assert_filtered("阿莫西林每次两粒,一日三次,连用5天", "阿莫西林" GONE "," GONE "," GONE,
+                    "每次两粒|一日三次|连用5天");
+    assert_filtered("服2片", "服" GONE, "2片");
+    assert_filtered("每次5ml,每日3次", GONE "," GONE, "每次5ml|每日3次");
+    assert_filtered("美林\n- 5ml q6h", "美林\n- " GONE " ", "5ml|q6h"); /* over a line end */
+    assert_filtered("头孢\uff10.\uff15 \uff47 \uff42\uff49\uff44", "头孢" GONE " ",
+                    "\uff10.\uff15 \uff47|\uff42\uff49\uff44");
+    assert_filtered("布洛芬0\u200b.3\u200b g", "布洛芬" GONE,
+                    "0\u200b.3\u200b g"); /* zero-width characters */
+    assert_filtered("阿奇霉素10mg/kg", "阿奇霉素" GONE, "10mg/kg");
+    assert_filtered("每8小时一次口服", "" GONE "口服", "每8小时一次");
+}
+
+static void test_measurements_stay(void **state) {
+    (void)state;
+    static const char *const TEXTS[] = {
+        "血压140/90 mmHg",
+        "体温38.5℃",
+        "血糖7.0 mmol/L",
+        "血红蛋白110 g/L",
+        "结节8 mm",
+        "心率90次/分",
+        "腹泻3次/日",
+        "吸烟20支/日",
+        "饮酒100 ml/日",
+        "咳痰50 ml",
+        "头痛3天",
+        "孕20周",
+        "每日饮水2000 ml",
+        "布洛芬可缓解,腹泻3次/日",
+        "必要时行头颅CT检查",
+        "一吸气就胸痛,口服药物",
+        "服药后血压140/90 mmHg",
+        "睡前避免饮食",
+    };
+    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) assert_filtered(TEXTS[i], TEXTS[i], "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sections_are_read_however_they_are_marked),
+        cmocka_unit_test(test_no_diagnosis_is_invented),
+        cmocka_unit_test(test_probability_of_a_name),
+        cmocka_unit_test(test_rules_alone_rank_the_knowledge_base),
+        cmocka_unit_test(test_model_and_knowledge_base_agree_or_not),
+        cmocka_unit_test(test_an_alias_and_its_name_are_one_entry),
+        cmocka_unit_test(test_age_and_sex_speak_against),
+        cmocka_unit_test(test_doses_are_removed),
+        cmocka_unit_test(test_measurements_stay),
+    };
+    return cmocka_run_group_tests(tests, open_clinic, close_clinic);
+}

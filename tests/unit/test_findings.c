@@ -1,0 +1,314 @@
+/* What rules read from a patient's text: symptoms with their polarity, times, vital signs, the patient. */
+#include "cli/clinic/clinic.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdlib.h>
+
+static struct clinic clinic;
+
+static int open_clinic(void **state) {
+    (void)state;
+    struct failure failure;
+    if (clinic_open(&clinic, NULL, &failure)) return 0;
+    print_error("%s\n", failure.message);
+    return -1;
+}
+
+static int close_clinic(void **state) {
+    (void)state;
+    clinic_close(&clinic);
+    return 0;
+}
+
+struct reading {
+    struct arena arena;
+    struct patient patient;
+    struct findings findings;
+};
+
+static void read_text(struct reading *reading, const char *text) {
+    struct passage passage;
+    *reading = (struct reading){0};
+    assert_true(passage_open(&passage, &reading->arena, span_of(text), &clinic.kb.symptoms));
+    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &reading->arena, &reading->patient,
+                                 &reading->findings));
+}
+
+/* "头痛 恶心": the names of a list, divided by spaces. */
+static char *names_of(const struct finding_list *list) {
+    static char names[512];
+    names[0] = '\0';
+    for (size_t i = 0; i < list->count; i++) {
+        if (i) strcat(names, " ");
+        strncat(names, list->items[i].name, sizeof names - strlen(names) - 2);
+    }
+    return names;
+}
+
+static void assert_symptoms(const char *text, const char *positive, const char *negative) {
+    struct reading reading;
+    read_text(&reading, text);
+    print_message("%s\n", text);
+    assert_string_equal(names_of(&reading.findings.positive), positive);
+    assert_string_equal(names_of(&reading.findings.negative), negative);
+    arena_free(&reading.arena);
+}
+
+static void test_symptoms_are_present_or_denied(void **state) {
+    (void)state;
+    assert_symptoms("头痛三天,恶心。", "头痛 恶心", "");
+    assert_symptoms("脑袋疼,犯恶心", "头痛 恶心", "");
+    assert_symptoms("咳嗽两周,无发热。", "咳嗽", "发热");
+    assert_symptoms("否认发热、咳嗽及胸痛。", "", "发热 咳嗽 胸痛");
+    assert_symptoms("没有发热或咳嗽,有头痛", "头痛", "发热 咳嗽");
+    assert_symptoms("无明显发热,不咳嗽,从没呕吐", "", "发热 咳嗽 呕吐");
+    assert_symptoms("发热没有,咳嗽有", "咳嗽", "发热");
+    assert_symptoms("头痛、咳嗽都没有", "", "头痛 咳嗽");
+    assert_symptoms("胸痛(-)", "", "胸痛");
+    assert_symptoms("不发烧但咳嗽", "咳嗽", "发热");
+    assert_symptoms("不发烧咳嗽", "咳嗽", "发热"); /* a lone 不 denies one */
+    assert_symptoms("无发热、有咳嗽、咳痰", "咳嗽 咳痰", "发热");
+    assert_symptoms("咳嗽\uff0c无发热\uff1b头痛", "咳嗽 头痛", "发热"); /* full-width marks */
+}
+
+static void test_what_looks_like_negation_is_none(void **state) {
+    (void)state;
+    assert_symptoms("不停地咳嗽", "咳嗽", "");
+    assert_symptoms("全身无力、头痛", "乏力 头痛", "");
+    assert_symptoms("无明显诱因出现头痛", "头痛", "");
+    assert_symptoms("头痛没有好转", "头痛", "");
+    assert_symptoms("不是没有头痛", "头痛", "");
+    assert_symptoms("一直睡不着", "失眠", "");
+}
+
+static void test_others_past_and_feared_symptoms_are_none(void **state) {
+    (void)state;
+    assert_symptoms("我头痛三天,我妈也咳嗽", "头痛", "");
+    assert_symptoms("帮我妈问一下,头痛三天", "头痛", "");
+    assert_symptoms("孩子发热两天,他爸爸咳嗽", "发热", "");
+    assert_symptoms("同事咳嗽,我也头痛了", "头痛", "");
+    assert_symptoms("以前有过胸痛,现在头痛", "头痛", "");
+    assert_symptoms("三天以前开始头痛", "头痛", "");
+    assert_symptoms("头痛已经缓解,还有恶心", "恶心", "");
+    assert_symptoms("头痛好了一点", "头痛", "");
+    assert_symptoms("咳嗽,会不会抽搐", "咳嗽", "");
+    assert_symptoms("今天天气不错", "", "");
+}
+
+static void test_findings_keep_the_patients_words(void **state) {
+    (void)state;
+    struct reading reading;
+    read_text(&reading, "我最近三天一直头痛,否认发热\u3001咳嗽。Ｓｐｏ２ 96");
+    assert_string_equal(reading.findings.positive.items[0].text, "一直头痛");
+    assert_string_equal(reading.findings.negative.items[0].text, "否认发热");
+    assert_string_equal(reading.findings.negative.items[1].text, "否认发热、咳嗽");
+    assert_true(reading.findings.vitals.spo2 == 96);
+    arena_free(&reading.arena);
+}
+
+static void test_durations_are_in_days(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *words;
+        double days; /* NAN: vague; negative: none */
+    } CASES[] = {
+        {"头痛三天", "三天", 3},      {"咳嗽两周", "两周", 14},     {"半个月了", "半个月", 15},
+        {"3个月", "3个月", 90},       {"一个多月", "一个多月", 30}, {"一年半", "一年半", 547.5},
+        {"两三天", "两三天", 2.5},    {"3-5天", "3-5天", 4},        {"十来天", "十来天", 10},
+        {"二十多天", "二十多天", 20}, {"3小时", "3小时", 0.125},    {"\uff13天", "\uff13天", 3},
+        {"好几天了", "好几天", NAN},  {"每3天一次", NULL, -1},      {"孕20周", NULL, -1},
+        {"一天拉了三次", NULL, -1},   {"35岁", NULL, -1},           {"2023年", NULL, -1},
+        {"3月份开始", NULL, -1},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        read_text(&reading, CASES[i].text);
+        print_message("%s\n", CASES[i].text);
+        assert_int_equal(reading.findings.n_durations, CASES[i].words ? 1 : 0);
+        if (CASES[i].words) {
+            double days = reading.findings.durations[0].days;
+            assert_string_equal(reading.findings.durations[0].text, CASES[i].words);
+            if (isnan(CASES[i].days))
+                assert_true(isnan(days));
+            else
+                assert_true(fabs(days - CASES[i].days) < 1e-9);
+        }
+        arena_free(&reading.arena);
+    }
+}
+
+static void test_chief_complaint_is_shorthand(void **state) {
+    (void)state;
+    static const char *const CASES[][2] = {{"最近三天一直头痛,恶心", "头痛3天"},
+                                           {"咳嗽两周,夜间加重", "咳嗽2周"},
+                                           {"头晕一个月", "头晕1个月"},
+                                           {"头晕两年", "头晕2年"},
+                                           {"好几天了,头晕", "头晕"}};
+    struct reading reading;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        read_text(&reading, CASES[i][0]);
+        assert_string_equal(reading.findings.chief_complaint, CASES[i][1]);
+        arena_free(&reading.arena);
+    }
+    read_text(&reading, "您好");
+    assert_null(reading.findings.chief_complaint);
+    arena_free(&reading.arena);
+}
+
+static void assert_vitals(const char *text, struct vitals expected) {
+    struct vitals found = vitals_read(span_of(text));
+    const double pairs[][2] = {{found.temperature_c, expected.temperature_c},
+                               {found.systolic, expected.systolic},
+                               {found.diastolic, expected.diastolic},
+                               {found.heart_rate, expected.heart_rate},
+                               {found.respiratory_rate, expected.respiratory_rate},
+                               {found.spo2, expected.spo2}};
+    print_message("%s\n", text);
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        assert_true(pairs[i][0] == pairs[i][1] || (isnan(pairs[i][0]) && isnan(pairs[i][1])));
+}
+
+static void test_vital_signs(void **state) {
+    (void)state;
+    assert_vitals("体温38.5℃,血压150/95mmhg,心率102次/分,呼吸20次/分,血氧饱和度96%",
+                  (struct vitals){38.5, 150, 95, 102, 20, 96});
+    assert_vitals("t 37.8 p 98 r 18 bp 116/70", (struct vitals){37.8, 116, 70, 98, 18, NAN});
+    assert_vitals("烧到39度,昨天37.9度", (struct vitals){39, NAN, NAN, NAN, NAN, NAN});
+    assert_vitals("发热40天,呼吸困难5天,2/3片", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
+    assert_vitals("近视300度,每天3次", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
+}
+
+static void test_the_patient_is_read_from_the_text(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int age; /* -1: unknown */
+        const char *unit;
+        enum sex sex;
+        enum pregnancy pregnancy;
+    } CASES[] = {
+        {"女,35岁,头痛", 35, "岁", SEX_FEMALE, PREGNANCY_UNKNOWN},
+        {"患者男性,五十六岁,胸痛", 56, "岁", SEX_MALE, PREGNANCY_UNKNOWN},
+        {"宝宝8个月大,发热", 8, "月", SEX_UNKNOWN, PREGNANCY_UNKNOWN},
+        {"女儿3岁,咳嗽", 3, "岁", SEX_FEMALE, PREGNANCY_UNKNOWN},
+        {"我头痛,我妈60岁也头痛", -1, NULL, SEX_UNKNOWN, PREGNANCY_UNKNOWN},
+        {"男朋友说我头痛", -1, NULL, SEX_UNKNOWN, PREGNANCY_UNKNOWN},
+        {"孕20周,头痛", -1, NULL, SEX_FEMALE, PREGNANCY_YES},
+        {"没有怀孕,头痛", -1, NULL, SEX_UNKNOWN, PREGNANCY_NO},
+        {"是不是怀孕了", -1, NULL, SEX_UNKNOWN, PREGNANCY_UNKNOWN},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        read_text(&reading, CASES[i].text);
+        print_message("%s\n", CASES[i].text);
+        assert_int_equal(reading.patient.has_age, CASES[i].age >= 0);
+        if (CASES[i].age >= 0) {
+            assert_int_equal(reading.patient.age, CASES[i].age);
+            assert_string_equal(reading.patient.age_unit, CASES[i].unit);
+        }
+        assert_int_equal(reading.patient.sex, CASES[i].sex);
+        assert_int_equal(reading.patient.pregnancy, CASES[i].pregnancy);
+        arena_free(&reading.arena);
+    }
+}
+
+static void test_what_the_caller_knows_stays(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct passage passage;
+    struct findings findings;
+    struct patient patient = {.has_age = true, .age = 5, .age_unit = "月", .sex = SEX_MALE};
+    assert_true(passage_open(&passage, &arena, span_of("女,35岁,头痛"), &clinic.kb.symptoms));
+    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
+    assert_int_equal(patient.age, 5);
+    assert_string_equal(patient.age_unit, "月");
+    assert_int_equal(patient.sex, SEX_MALE);
+    arena_free(&arena);
+}
+
+static void test_surroundings_of_a_complaint(void **state) {
+    (void)state;
+    struct reading reading;
+    read_text(&reading,
+              "太阳穴剧烈胀痛,看强光会加重,休息后好转,吃药不缓解,有高血压病史,对青霉素过敏,吃过布洛芬,"
+              "我妈有糖尿病");
+    const struct findings *findings = &reading.findings;
+    assert_string_equal(findings->sites.items[0], "太阳穴");
+    assert_string_equal(findings->qualities.items[0], "胀痛");
+    assert_string_equal(findings->severity, "重");
+    assert_int_equal(findings->aggravating.count, 1);
+    assert_string_equal(findings->aggravating.items[0], "强光");
+    assert_int_equal(findings->relieving.count, 1);
+    assert_string_equal(findings->relieving.items[0], "休息");
+    assert_int_equal(findings->history.count, 1);
+    assert_string_equal(findings->history.items[0], "高血压病");
+    assert_string_equal(findings->allergies.items[0], "青霉素");
+    assert_int_equal(findings->medications.count, 1);
+    assert_string_equal(findings->medications.items[0], "布洛芬");
+    arena_free(&reading.arena);
+}
+
+/* A megabyte without any punctuation ends in bounded time: no rule looks further than a window. */
+static void test_long_text_without_punctuation(void **state) {
+    (void)state;
+    static const char PIECE[] = "没有咳嗽和头痛我妈三天";
+    size_t length = 1 << 20;
+    char *text = malloc(length + 1);
+    assert_non_null(text);
+    size_t filled = 0;
+    for (; filled + strlen(PIECE) <= length; filled += strlen(PIECE))
+        memcpy(text + filled, PIECE, strlen(PIECE));
+    text[filled] = '\0';
+    struct reading reading;
+    read_text(&reading, text);
+    assert_int_equal(reading.findings.positive.count + reading.findings.negative.count, 2);
+    arena_free(&reading.arena);
+    free(text);
+}
+
+static void test_text_is_checked(void **state) {
+    (void)state;
+    static const struct {
+        struct span text;
+        const char *message; /* NULL: accepted */
+    } CASES[] = {
+        {{"头痛", 6}, NULL},
+        {{"", 0}, "T:没有内容;请写出患者的不适"},
+        {{" \n\t\343\200\200\342\200\213", 9}, "T:没有内容;请写出患者的不适"},
+        {{"a\0b", 3}, "T:第 1 字节处是 NUL,不是文本"},
+        {{"\345\244\264\377", 4}, "T:第 3 字节(0xFF)处不是有效的 UTF-8;请把文本转换为 UTF-8"},
+        {{"\345\244", 2}, "T:第 0 字节(0xE5)处不是有效的 UTF-8;请把文本转换为 UTF-8"},
+        {{"\300\200", 2}, "T:第 0 字节(0xC0)处不是有效的 UTF-8;请把文本转换为 UTF-8"},
+        {{"\355\240\200", 3}, "T:第 0 字节(0xED)处不是有效的 UTF-8;请把文本转换为 UTF-8"},
+        {{"\364\220\200\200", 4}, "T:第 0 字节(0xF4)处不是有效的 UTF-8;请把文本转换为 UTF-8"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct failure failure;
+        bool accepted = text_check(CASES[i].text, "T", &failure);
+        assert_int_equal(accepted, CASES[i].message == NULL);
+        if (CASES[i].message) {
+            assert_string_equal(failure.message, CASES[i].message);
+            assert_int_equal(failure.status, STATUS_INPUT);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_symptoms_are_present_or_denied),
+        cmocka_unit_test(test_what_looks_like_negation_is_none),
+        cmocka_unit_test(test_others_past_and_feared_symptoms_are_none),
+        cmocka_unit_test(test_findings_keep_the_patients_words),
+        cmocka_unit_test(test_durations_are_in_days),
+        cmocka_unit_test(test_chief_complaint_is_shorthand),
+        cmocka_unit_test(test_vital_signs),
+        cmocka_unit_test(test_the_patient_is_read_from_the_text),
+        cmocka_unit_test(test_what_the_caller_knows_stays),
+        cmocka_unit_test(test_surroundings_of_a_complaint),
+        cmocka_unit_test(test_long_text_without_punctuation),
+        cmocka_unit_test(test_text_is_checked),
+    };
+    return cmocka_run_group_tests(tests, open_clinic, close_clinic);
+}

@@ -1,0 +1,195 @@
+/* The knowledge base: the compiled-in one holds together; a damaged one is refused by place, value and
+ * expectation. */
+#include "cli/clinic/clinic.h"
+#include "tests/unit/fixture.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+#include <stdio.h>
+
+#define SYMPTOMS \
+    "\"symptoms\":[{\"name\":\"头痛\",\"aliases\":[\"头疼\"]},{\"name\":\"恶心\",\"aliases\":[]}]"
+#define DISEASE                                                                                                         \
+    "{\"name\":\"偏头痛\",\"aliases\":[\"血管性头痛\"],\"icd10\":\"G43.9\",\"departments\":[\"神经内科\"]," \
+    "\"ages\":{\"min\":6,\"max\":null},\"sex\":null,\"commonness\":4,"                                                  \
+    "\"findings\":[{\"symptom\":\"头痛\",\"weight\":2},{\"symptom\":\"恶心\",\"weight\":-1}],"                      \
+    "\"differentials\":[\"偏头痛\"],\"basis\":\"b\",\"tests\":[{\"name\":\"t\",\"reason\":\"r\"}],"                  \
+    "\"risk\":\"r\",\"never_miss\":false}"
+#define KB(symptoms, disease)                                                                                \
+    "{\"schema\":\"youtu.kb/1\",\"version\":\"2026.01\",\"note\":\"n\",\"departments\":[\"全科\"]," symptoms \
+    ",\"diseases\":[" disease "]}"
+
+static bool load(struct kb *kb, struct arena *arena, const char *text, struct failure *failure) {
+    return kb_load(kb, arena, span_of(text), "kb.json", failure);
+}
+
+static void test_a_small_one_is_read_whole(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct kb kb;
+    struct failure failure;
+    assert_true(load(&kb, &arena, KB(SYMPTOMS, DISEASE), &failure));
+    assert_string_equal(kb.version, "2026.01");
+    assert_int_equal(kb.n_diseases, 1);
+    const struct disease *disease = &kb.diseases[0];
+    assert_string_equal(disease->name, "偏头痛");
+    assert_string_equal(disease->icd10, "G43.9");
+    assert_true(disease->age_min == 6 && disease->age_max > 120);
+    assert_int_equal(disease->sex, SEX_UNKNOWN);
+    assert_true(disease_weight(disease, wordlist_find(&kb.symptoms, span_of("头痛")), 9) == 2);
+    assert_true(disease_weight(disease, wordlist_find(&kb.symptoms, span_of("恶心")), 9) == -1);
+    assert_true(disease_weight(disease, TERM_NONE, 9) == 9);
+    assert_string_equal(disease->tests[0].reason, "r");
+    arena_free(&arena);
+}
+
+/* Each case is the good text with one part replaced. */
+static void test_damage_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *part, *instead, *message;
+    } CASES[] = {
+        {"youtu.kb/1", "youtu.kb/2", "kb.json:字段 schema 为 \"youtu.kb/2\",应为 \"youtu.kb/1\""},
+        {"\"version\":\"2026.01\",", "", "kb.json:缺少字段 version,应为 非空字符串"},
+        {"\"note\"", "\"notes\"", "kb.json:不认识的字段 notes"},
+        {"\"头疼\"", "\"恶心\"", "kb.json:“恶心”同时属于“头痛”和“恶心”,应只属于一个"},
+        {"{\"name\":\"恶心\",", "{\"name\":\"头痛\",",
+         "kb.json:symptoms[1]“头痛”:字段 name 为 \"头痛\",应为 没有出现过的名称"},
+        {"\"G43.9\"", "\"43.9\"",
+         "kb.json:diseases[0]“偏头痛”:字段 icd10 为 \"43.9\",应为 ICD-10 编码(如 \"G43.9\")"},
+        {"\"min\":6,\"max\":null", "\"min\":6,\"max\":5",
+         "kb.json:diseases[0]“偏头痛”.ages:字段 min 为 6,应为 不大于 max 的数"},
+        {"\"sex\":null", "\"sex\":\"x\"",
+         "kb.json:diseases[0]“偏头痛”:字段 sex 为 \"x\",应为 \"男\"、\"女\"或 null"},
+        {"\"commonness\":4", "\"commonness\":9",
+         "kb.json:diseases[0]“偏头痛”:字段 commonness 为 9,应为 1 到 5 的数"},
+        {"{\"symptom\":\"恶心\"", "{\"symptom\":\"呕吐\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"呕吐\",应为 symptoms 中的名称"},
+        {"{\"symptom\":\"恶心\"", "{\"symptom\":\"头痛\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的症状"},
+        {"\"weight\":2", "\"weight\":\"2\"",
+         "kb.json:diseases[0]“偏头痛”.findings[0]:字段 weight 为 \"2\",应为 -3 到 3 的数"},
+        {"\"differentials\":[\"偏头痛\"]", "\"differentials\":[\"感冒\"]",
+         "kb.json:diseases[0]“偏头痛”:字段 differentials 为 [\"感冒\"],应为 diseases 中的名称的数组"},
+        {"\"never_miss\":false", "\"never_miss\":0",
+         "kb.json:diseases[0]“偏头痛”:字段 never_miss 为 0,应为 true 或 false"},
+        {"\"reason\":\"r\"", "\"reason\":\"\"",
+         "kb.json:diseases[0]“偏头痛”.tests[0]“t”:字段 reason 为 \"\",应为 非空字符串"},
+        {"\"aliases\":[\"血管性头痛\"]", "\"aliases\":[1]",
+         "kb.json:diseases[0]“偏头痛”:字段 aliases 为 [1],应为 非空字符串的数组"},
+        {"\"risk\":\"r\",", "\"risk\":\"r\",\"risk\":\"s\",", NULL},
+        {"]}", "", NULL},
+    };
+    static const char GOOD[] = KB(SYMPTOMS, DISEASE);
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char text[4096];
+        const char *at = strstr(GOOD, CASES[i].part);
+        assert_non_null(at);
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - GOOD), GOOD, CASES[i].instead,
+                 at + strlen(CASES[i].part));
+        struct arena arena = {0};
+        struct kb kb;
+        struct failure failure;
+        assert_false(load(&kb, &arena, text, &failure));
+        assert_int_equal(failure.status, STATUS_INPUT);
+        if (CASES[i].message)
+            assert_string_equal(failure.message, CASES[i].message);
+        else
+            assert_memory_equal(failure.message, "kb.json:第 1 行", strlen("kb.json:第 1 行"));
+        arena_free(&arena);
+    }
+}
+
+static void test_the_built_in_one_is_sound(void **state) {
+    (void)state;
+    struct clinic clinic;
+    struct failure failure = {.message = ""};
+    bool opened = clinic_open(&clinic, NULL, &failure);
+    assert_string_equal(failure.message, "");
+    assert_true(opened);
+    assert_true(clinic.kb.n_diseases >= 40);
+    for (size_t i = 0; i < clinic.kb.n_diseases; i++) {
+        const struct disease *disease = &clinic.kb.diseases[i], *found;
+        assert_true(kb_find_disease(&clinic.kb, &clinic.arena, span_of(disease->name), &found));
+        assert_ptr_equal(found, disease);
+    }
+    clinic_close(&clinic);
+}
+
+static void test_diagnoses_are_found_by_their_names(void **state) {
+    (void)state;
+    static const char *const CASES[][2] = {
+        {"偏头痛", "偏头痛"},         {"血管性头痛", "偏头痛"},
+        {"偏头痛发作", "偏头痛"},     {"考虑偏头痛", "偏头痛"},
+        {"偏头痛可能性大", "偏头痛"}, {"急性支气管炎", "急性支气管炎"},
+        {" 偏头痛 ", "偏头痛"},       {"偏头疼病", NULL},
+        {"外星人感冒", NULL},         {"", NULL},
+    };
+    struct clinic clinic;
+    struct failure failure;
+    assert_true(clinic_open(&clinic, NULL, &failure));
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        const struct disease *found;
+        assert_true(kb_find_disease(&clinic.kb, &clinic.arena, span_of(CASES[i][0]), &found));
+        if (CASES[i][1]) {
+            assert_non_null(found);
+            assert_string_equal(found->name, CASES[i][1]);
+        } else {
+            assert_null(found);
+        }
+    }
+    clinic_close(&clinic);
+}
+
+static void test_longest_word_wins(void **state) {
+    (void)state;
+    struct arena arena = {0};
+    struct wordlist list = {0};
+    static const char *const TERMS[] = {"头", "头痛", "头痛欲裂", "痛", "BP"};
+    for (size_t i = 0; i < sizeof TERMS / sizeof *TERMS; i++) {
+        size_t term;
+        assert_true(wordlist_add_term(&list, &arena, TERMS[i], &term));
+        assert_true(wordlist_add_word(&list, &arena, term, TERMS[i]));
+    }
+    size_t other, term = TERM_NONE;
+    assert_null(wordlist_sort(&list, &other));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0, &term), strlen("头痛"));
+    assert_int_equal(term, 1);
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0, &term), strlen("头痛欲裂"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头"), &term), strlen("痛"));
+    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0, &term), 2); /* words are in plain form */
+    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0, &term), 0);
+    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0, &term), strlen("头"));
+    arena_free(&arena);
+}
+
+static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
+    const fixture *f = *state;
+    fixture_write_text(f, "kb.json", KB(SYMPTOMS, DISEASE));
+    const char *path = fixture_path(f, "kb.json");
+    struct clinic clinic;
+    struct failure failure;
+    assert_true(clinic_open(&clinic, path, &failure));
+    assert_int_equal(clinic.kb.n_diseases, 1);
+    assert_true(wordlist_find(&clinic.kb.symptoms, span_of("抽搐")) == TERM_NONE);
+    assert_true(wordlist_find(clinic.redflags.symptoms, span_of("抽搐")) != TERM_NONE);
+    clinic_close(&clinic);
+    fixture_clear(f);
+    assert_false(clinic_open(&clinic, path, &failure));
+    assert_int_equal(failure.status, STATUS_INPUT);
+    clinic_close(&clinic);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_small_one_is_read_whole),
+        cmocka_unit_test(test_damage_is_named),
+        cmocka_unit_test(test_the_built_in_one_is_sound),
+        cmocka_unit_test(test_diagnoses_are_found_by_their_names),
+        cmocka_unit_test(test_longest_word_wins),
+        cmocka_unit_test_setup_teardown(test_a_clinics_own_one_leaves_the_red_flags, fixture_setup,
+                                        fixture_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
