@@ -67,7 +67,7 @@ static void free_names(char **names, size_t count) {
 /* A shard's name from the index: a plain file name, so that an index opens nothing outside its directory. */
 static youtu_status shard_name(const json *index, json_node node, char **name, youtu_error *error) {
     size_t length;
-    youtu_status status = json_string(index, node, name, &length, error);
+    youtu_status status = json_unescape(index, node, name, &length, error);
     if (status != YOUTU_OK) return status;
     if (length > 0 && strlen(*name) == length && !strchr(*name, '/') && strcmp(*name, ".") != 0 &&
         strcmp(*name, "..") != 0)
@@ -129,7 +129,7 @@ static youtu_status check_index(const json *index, json_node map, const checkpoi
     for (json_node key = json_first(index, map); key != JSON_NONE; key = json_next(index, map, key)) {
         json_node shard = json_value(index, key);
         char *name;
-        youtu_status status = json_string(index, key, &name, NULL, error);
+        youtu_status status = json_unescape(index, key, &name, NULL, error);
         if (status != YOUTU_OK) return status;
         const tensor_view *found = checkpoint_find(all, name);
         if (!found)

@@ -234,7 +234,7 @@ static youtu_status read_config(const json *document, model_config *config, yout
     if (status == YOUTU_OK) status = read_tokens(document, config, error);
     json_node notice = json_get(document, 0, "youtu_notice");
     if (status == YOUTU_OK && notice != JSON_NONE)
-        status = json_string(document, notice, &config->notice, NULL, error);
+        status = json_unescape(document, notice, &config->notice, NULL, error);
     return status;
 }
 

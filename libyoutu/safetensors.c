@@ -126,7 +126,7 @@ static youtu_status read_tensor(const json *header, json_node key, const char *d
     if (json_kind_of(header, entry) != JSON_OBJECT)
         return json_refuse(header, entry, YOUTU_E_FORMAT, "an object", error);
     size_t length;
-    youtu_status status = json_string(header, key, &tensor->name, &length, error);
+    youtu_status status = json_unescape(header, key, &tensor->name, &length, error);
     if (status == YOUTU_OK && strlen(tensor->name) != length)
         status = youtu_fail(error, YOUTU_E_FORMAT, "%s: tensor %.*s has a NUL in its name", header->name,
                             JSON_SHOW(header, key));

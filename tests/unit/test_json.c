@@ -208,7 +208,7 @@ static void test_unescapes_strings(void **state) {
         char *text = NULL;
         size_t length = 0;
         youtu_error error;
-        expect_success(json_string(&d, 1, &text, &length, &error), &error);
+        expect_success(json_unescape(&d, 1, &text, &length, &error), &error);
         assert_int_equal(length, cases[i].length);
         assert_memory_equal(text, cases[i].text, length + 1);
         assert_int_equal(json_equals(&d, 1, text), strlen(text) == length); /* a NUL equals no C string */
@@ -239,7 +239,7 @@ static void test_refuses_strings(void **state) {
         json d = parsed(cases[i].raw);
         char *text = NULL;
         youtu_error error;
-        expect_failure(NULL, json_string(&d, 1, &text, NULL, &error), &error, YOUTU_E_FORMAT,
+        expect_failure(NULL, json_unescape(&d, 1, &text, NULL, &error), &error, YOUTU_E_FORMAT,
                        cases[i].message);
         assert_null(text);
         assert_false(json_equals(&d, 1, "a"));

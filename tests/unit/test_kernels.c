@@ -47,14 +47,10 @@ static uint32_t next_random(void) {
 static float random_value(void) {
     float value = (float)next_random() / 8388608.0f - 1.0f;
     switch (next_random() % 64) {
-    case 0:
-        return value * 1e-40f;
-    case 1:
-        return 0.0f;
-    case 2:
-        return value * 4000.0f;
-    default:
-        return value;
+    case 0: return value * 1e-40f;
+    case 1: return 0.0f;
+    case 2: return value * 4000.0f;
+    default: return value;
     }
 }
 

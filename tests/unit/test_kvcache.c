@@ -120,20 +120,11 @@ static void random_operations_agree_with_plain_arrays(void **state) {
         int32_t s = rand() % N_SEQUENCES, to = (s + 1 + rand() % (N_SEQUENCES - 1)) % N_SEQUENCES;
         int32_t within = rand() % (w->length[s] + 1);
         switch (rand() % 8) {
-        case 0:
-            truncate_to(w, s, within);
-            break;
-        case 1:
-            fork_sequence(w, s, to, within);
-            break;
-        case 2:
-            fork_sequence(w, s, to, w->length[s]);
-            break;
-        case 3:
-            n_full += !append(w, s, rand() % (4 * CACHE_BLOCK));
-            break;
-        default:
-            n_full += !append(w, s, 1 + rand() % 9);
+        case 0: truncate_to(w, s, within); break;
+        case 1: fork_sequence(w, s, to, within); break;
+        case 2: fork_sequence(w, s, to, w->length[s]); break;
+        case 3: n_full += !append(w, s, rand() % (4 * CACHE_BLOCK)); break;
+        default: n_full += !append(w, s, 1 + rand() % 9);
         }
         check(w);
     }
