@@ -263,7 +263,8 @@ youtu_status youtu_decode(youtu_context *c, const youtu_batch *batch, youtu_erro
 
     for (size_t first = 0; first < batch->count && status == YOUTU_OK;) {
         step s = make_step(c, batch, first);
-        float *logits = c->logits + c->n_logits * (size_t)c->model->config.vocab_size;
+        float *logits =
+            s.n_outputs > 0 ? c->logits + c->n_logits * (size_t)c->model->config.vocab_size : NULL;
         status = model_forward(c->model, c->device, &s, logits, error);
         if (status == YOUTU_OK) status = check_finite(c, &s, logits, error);
         c->n_logits += (size_t)s.n_outputs;

@@ -1,0 +1,442 @@
+/* Generation on a small random model against the same loop written out with youtu_decode. */
+#include "youtu.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The tokenizer has more ids than the model: every id that the model can draw has a text. */
+#define MODEL "tests/golden/models/default"
+#define TOKENIZER "models/youtu-demo"
+
+enum { VOCAB = 320, END_TOKEN = 1, MAX_EVENTS = 2048, MAX_TEXT = 65536 };
+
+static youtu_model *model;
+static youtu_tokenizer *tokenizer;
+
+static const int32_t prompt[] = {0, 17, 203, 45, 45, 99, 310, 7, 128, 64};
+enum { N_PROMPT = sizeof prompt / sizeof *prompt };
+
+/* What a generation's callbacks saw. */
+typedef struct record {
+    youtu_event events[MAX_EVENTS]; /* without the pointers */
+    youtu_token_score best[MAX_EVENTS];
+    int32_t n_events;
+    char text[MAX_TEXT];
+    size_t length;
+    size_t done[64]; /* on_prompt */
+    size_t n_done;
+    int32_t stop_after; /* events or prompt reports; 0 = never */
+} record;
+
+static bool on_token(void *user, const youtu_event *event) {
+    record *r = user;
+    assert_true(r->n_events < MAX_EVENTS && r->length + event->length < MAX_TEXT);
+    assert_int_equal(event->size, sizeof *event);
+    r->events[r->n_events] = *event;
+    if (event->n_top > 0) r->best[r->n_events] = event->top[0];
+    r->n_events++;
+    memcpy(r->text + r->length, event->text, event->length);
+    r->length += event->length;
+    r->text[r->length] = '\0';
+    return r->n_events != r->stop_after;
+}
+
+static bool on_prompt(void *user, size_t done, size_t total) {
+    record *r = user;
+    assert_true(done <= total && r->n_done < 64);
+    r->done[r->n_done++] = done;
+    return (int32_t)r->n_done != r->stop_after;
+}
+
+static youtu_context *context_with(int32_t n_tokens, int32_t n_batch) {
+    youtu_context_options options = youtu_context_options_default();
+    options.n_tokens = n_tokens;
+    options.n_sequences = 2;
+    options.n_batch = n_batch;
+    options.n_threads = 1;
+    options.cache = YOUTU_CACHE_F32;
+    youtu_context *context = NULL;
+    youtu_error error;
+    if (youtu_context_new(model, &options, &context, &error)) fail_msg("%s", error.message);
+    return context;
+}
+
+static youtu_sampler *sampler_at(float temperature) {
+    youtu_sampler_options options = youtu_sampler_options_default(NULL);
+    options.temperature = temperature;
+    options.repetition_penalty = 1.1f;
+    options.seed = 7;
+    youtu_sampler *sampler = NULL;
+    assert_int_equal(youtu_sampler_new(&options, VOCAB, &sampler, NULL), YOUTU_OK);
+    return sampler;
+}
+
+static youtu_generate_options options_for(record *r, int32_t max_tokens) {
+    memset(r, 0, sizeof *r);
+    youtu_generate_options options = youtu_generate_options_default();
+    options.max_tokens = max_tokens;
+    options.on_token = on_token;
+    options.user = r;
+    return options;
+}
+
+/* Generates into sequence 0 with a fresh sampler. */
+static youtu_generation generate(youtu_context *context, const int32_t *tokens, size_t count,
+                                 const youtu_generate_options *options, float temperature) {
+    youtu_generation result = {.size = sizeof result};
+    youtu_error error;
+    youtu_sampler *sampler = sampler_at(temperature);
+    youtu_status status =
+        youtu_generate(context, tokenizer, 0, tokens, count, options, sampler, &result, &error);
+    youtu_sampler_free(sampler);
+    if (status != YOUTU_OK) fail_msg("%s", error.message);
+    return result;
+}
+
+static youtu_generation generate_afresh(const youtu_generate_options *options, float temperature) {
+    youtu_context *context = context_with(2048, 256);
+    youtu_generation result = generate(context, prompt, N_PROMPT, options, temperature);
+    youtu_context_free(context);
+    return result;
+}
+
+/* ---- the loop */
+
+static void tokens_are_those_of_the_loop_written_out(void **state) {
+    (void)state;
+    static record r;
+    static const float temperatures[] = {0, 1};
+    for (size_t t = 0; t < 2; t++) {
+        youtu_context *context = context_with(256, 256);
+        youtu_generate_options options = options_for(&r, 20);
+        options.n_top = 1;
+        youtu_generation result = generate(context, prompt, N_PROMPT, &options, temperatures[t]);
+        assert_int_equal(result.finish, YOUTU_FINISH_LENGTH);
+        assert_int_equal(result.prompt_tokens, N_PROMPT);
+        assert_int_equal(result.cached_tokens, 0);
+        assert_int_equal(result.completion_tokens, 20);
+        assert_true(result.prefill_ms > 0 && result.decode_ms > 0);
+        assert_int_equal(r.n_events, 20);
+        assert_int_equal(youtu_sequence_length(context, 0), N_PROMPT + 19); /* the last is not decoded */
+
+        youtu_sampler *sampler = sampler_at(temperatures[t]);
+        int32_t tokens[N_PROMPT + 20];
+        memcpy(tokens, prompt, sizeof prompt);
+        for (int32_t i = 0; i < N_PROMPT; i++)
+            assert_int_equal(youtu_sampler_accept(sampler, prompt[i], NULL), YOUTU_OK);
+        assert_int_equal(youtu_sequence_truncate(context, 0, 0, NULL), YOUTU_OK);
+        for (int32_t i = 0; i < 20; i++) {
+            youtu_batch batch = {.token = i ? &tokens[N_PROMPT + i - 1] : tokens, .count = i ? 1 : N_PROMPT};
+            assert_int_equal(youtu_decode(context, &batch, NULL), YOUTU_OK);
+            const float *logits = youtu_logits(context, 0);
+            int32_t *token = &tokens[N_PROMPT + i];
+            assert_int_equal(youtu_sampler_sample(sampler, logits, token, NULL), YOUTU_OK);
+            assert_int_equal(*token, r.events[i].token);
+            assert_float_equal(youtu_log_probability(logits, VOCAB, *token), r.events[i].log_probability,
+                               1e-4f);
+            youtu_token_score best;
+            youtu_top_tokens(logits, VOCAB, 1, &best);
+            assert_int_equal(best.token, r.best[i].token);
+        }
+        youtu_sampler_free(sampler);
+        youtu_context_free(context);
+    }
+}
+
+static void a_prefix_in_the_cache_is_reused(void **state) {
+    (void)state;
+    static record first, second, afresh;
+    youtu_context *context = context_with(256, 8);
+    youtu_generate_options options = options_for(&first, 12);
+    generate(context, prompt, N_PROMPT, &options, 0);
+
+    options = options_for(&second, 5); /* the whole of it again: the last prompt token is computed */
+    youtu_generation result = generate(context, prompt, N_PROMPT, &options, 0);
+    assert_int_equal(result.cached_tokens, N_PROMPT - 1);
+    for (int32_t i = 0; i < 5; i++) assert_int_equal(second.events[i].token, first.events[i].token);
+    assert_int_equal(youtu_sequence_length(context, 0), N_PROMPT + 4);
+
+    int32_t longer[N_PROMPT + 7]; /* the answer, all but its last token in the cache, and a new turn */
+    memcpy(longer, prompt, sizeof prompt);
+    for (int32_t i = 0; i < 5; i++) longer[N_PROMPT + i] = second.events[i].token;
+    longer[N_PROMPT + 5] = 200;
+    longer[N_PROMPT + 6] = 201;
+    options = options_for(&second, 6);
+    result = generate(context, longer, N_PROMPT + 7, &options, 0);
+    assert_int_equal(result.cached_tokens, N_PROMPT + 4);
+    youtu_context *other = context_with(256, 256);
+    options = options_for(&afresh, 6);
+    generate(other, longer, N_PROMPT + 7, &options, 0);
+    for (int32_t i = 0; i < 6; i++) assert_int_equal(second.events[i].token, afresh.events[i].token);
+
+    longer[3] = 46; /* a change in the middle */
+    options = options_for(&second, 1);
+    result = generate(context, longer, N_PROMPT, &options, 0);
+    assert_int_equal(result.cached_tokens, 3);
+    assert_int_equal(youtu_sequence_length(context, 0), N_PROMPT);
+    youtu_context_free(other);
+    youtu_context_free(context);
+}
+
+static void other_sequences_stay_as_they_are(void **state) {
+    (void)state;
+    static record r, expected;
+    youtu_context *context = context_with(256, 256);
+    youtu_generate_options options = options_for(&expected, 8);
+    generate(context, prompt, N_PROMPT, &options, 0);
+    assert_int_equal(youtu_sequence_fork(context, 0, 1, 6, NULL), YOUTU_OK);
+    options = options_for(&r, 8);
+    youtu_sampler *sampler = sampler_at(0);
+    youtu_generation result = {.size = sizeof result};
+    assert_int_equal(youtu_generate(context, NULL, 1, prompt, N_PROMPT, &options, sampler, &result, NULL),
+                     YOUTU_OK);
+    assert_int_equal(result.cached_tokens, 6);
+    for (int32_t i = 0; i < 8; i++) assert_int_equal(r.events[i].token, expected.events[i].token);
+    assert_int_equal(r.length, 0); /* no tokenizer, no text */
+    assert_int_equal(youtu_sequence_length(context, 0), N_PROMPT + 7);
+    youtu_sampler_free(sampler);
+    youtu_context_free(context);
+}
+
+/* ---- how it ends */
+
+static void progress_is_reported_and_can_stop_the_prompt(void **state) {
+    (void)state;
+    static record r;
+    youtu_context *context = context_with(256, 4);
+    youtu_generate_options options = options_for(&r, 2);
+    options.on_prompt = on_prompt;
+    options.on_token = NULL;
+    r.stop_after = 3;
+    youtu_generation result = generate(context, prompt, N_PROMPT, &options, 0);
+    assert_int_equal(result.finish, YOUTU_FINISH_CALLBACK);
+    assert_int_equal(result.completion_tokens, 0);
+    assert_int_equal(youtu_sequence_length(context, 0), 8);
+
+    r.stop_after = 0; /* goes on where it was */
+    result = generate(context, prompt, N_PROMPT, &options, 0);
+    static const size_t expected[] = {0, 4, 8, 8, 10};
+    assert_int_equal(r.n_done, 5);
+    assert_memory_equal(r.done, expected, sizeof expected);
+    assert_int_equal(result.cached_tokens, 8);
+    assert_int_equal(result.completion_tokens, 2);
+    youtu_context_free(context);
+}
+
+static void a_callback_can_stop_it(void **state) {
+    (void)state;
+    static record r;
+    youtu_generate_options options = options_for(&r, 20);
+    r.stop_after = 3;
+    youtu_generation result = generate_afresh(&options, 0);
+    assert_int_equal(result.finish, YOUTU_FINISH_CALLBACK);
+    assert_int_equal(result.completion_tokens, 3);
+    assert_int_equal(r.n_events, 3);
+
+    options = options_for(&r, 0); /* the prompt alone */
+    result = generate_afresh(&options, 0);
+    assert_int_equal(result.finish, YOUTU_FINISH_LENGTH);
+    assert_int_equal(result.completion_tokens, 0);
+    assert_int_equal(r.n_events, 0);
+}
+
+static void stop_tokens_end_it_and_are_not_text(void **state) {
+    (void)state;
+    static record all, r;
+    youtu_generate_options options = options_for(&all, 20);
+    generate_afresh(&options, 0);
+    int32_t stop = all.events[6].token, at = 0;
+    while (all.events[at].token != stop) at++;
+    options = options_for(&r, 20);
+    options.stop_tokens = &stop;
+    options.n_stop_tokens = 1;
+    youtu_generation result = generate_afresh(&options, 0);
+    assert_int_equal(result.finish, YOUTU_FINISH_END);
+    assert_int_equal(result.completion_tokens, at);
+    assert_int_equal(r.n_events, at + 1); /* the end token has its event */
+    assert_int_equal(r.events[at].token, stop);
+    assert_true(r.length <= all.length);
+}
+
+static void end_tokens_can_be_ignored(void **state) {
+    (void)state;
+    static record r, on;
+    youtu_generate_options options = options_for(&r, 1500);
+    youtu_generation result = generate_afresh(&options, 50);
+    assert_int_equal(result.finish, YOUTU_FINISH_END);
+    int32_t n = result.completion_tokens;
+    assert_int_equal(r.events[n].token, END_TOKEN);
+    options = options_for(&on, n + 3);
+    options.ignore_end = true;
+    result = generate_afresh(&options, 50);
+    assert_int_equal(result.finish, YOUTU_FINISH_LENGTH);
+    assert_int_equal(on.events[n].token, END_TOKEN);
+    assert_int_equal(on.n_events, n + 3);
+}
+
+static void a_full_context_is_an_end_not_an_error(void **state) {
+    (void)state;
+    static record r;
+    youtu_context *context = context_with(32, 256);
+    youtu_generate_options options = options_for(&r, 100);
+    youtu_generation result = generate(context, prompt, N_PROMPT, &options, 0);
+    assert_int_equal(result.finish, YOUTU_FINISH_FULL);
+    assert_int_equal(result.completion_tokens, 32 - N_PROMPT + 1);
+    assert_int_equal(youtu_sequence_length(context, 0), 32);
+
+    int32_t tokens[33] = {0};
+    options = options_for(&r, 100);
+    result = generate(context, tokens, 32, &options, 0);
+    assert_int_equal(result.finish, YOUTU_FINISH_FULL);
+    assert_int_equal(result.completion_tokens, 1);
+
+    youtu_sampler *sampler = sampler_at(0);
+    youtu_error error;
+    assert_int_equal(youtu_generate(context, NULL, 0, tokens, 33, &options, sampler, &result, &error),
+                     YOUTU_E_FULL);
+    assert_non_null(strstr(error.message, "the prompt has 33 tokens"));
+    youtu_sampler_free(sampler);
+    youtu_context_free(context);
+}
+
+/* ---- text */
+
+static void text_is_the_detokenized_answer(void **state) {
+    (void)state;
+    static record r;
+    youtu_generate_options options = options_for(&r, 200);
+    options.ignore_end = true;
+    generate_afresh(&options, 1);
+    youtu_detokenizer *detokenizer;
+    assert_int_equal(youtu_detokenizer_new(tokenizer, false, &detokenizer, NULL), YOUTU_OK);
+    size_t at = 0, length;
+    const char *text;
+    for (int32_t i = 0; i <= r.n_events; i++) {
+        if (i == r.n_events)
+            youtu_detokenizer_finish(detokenizer, &text, &length);
+        else
+            youtu_detokenizer_push(detokenizer, r.events[i].token, &text, &length, NULL);
+        assert_memory_equal(r.text + at, text, length);
+        at += length;
+    }
+    assert_int_equal(at, r.length);
+    youtu_detokenizer_free(detokenizer);
+}
+
+static void stop_strings_cut_the_text_anywhere(void **state) {
+    (void)state;
+    static record all, r;
+    youtu_generate_options options = options_for(&all, 60);
+    options.ignore_end = true;
+    generate_afresh(&options, 1);
+    youtu_context *context = context_with(256, 256);
+    for (size_t start = 0; start + 12 < all.length; start += 3) {
+        if (((unsigned char)all.text[start] & 0xC0) == 0x80) continue;
+        size_t length = 1 + start % 11;
+        while (((unsigned char)all.text[start + length] & 0xC0) == 0x80) length++;
+        char stop[32] = {0};
+        memcpy(stop, all.text + start, length);
+        if (strlen(stop) != length) continue; /* a NUL in it */
+        options = options_for(&r, 60);
+        options.ignore_end = true;
+        options.stop_strings = (const char *const[]){"never in it", stop};
+        options.n_stop_strings = 2;
+        youtu_generation result = generate(context, prompt, N_PROMPT, &options, 1);
+        assert_int_equal(result.finish, YOUTU_FINISH_STRING);
+        const char *match = memmem(all.text, all.length, stop, length);
+        assert_int_equal(r.length, match - all.text);
+        assert_memory_equal(r.text, all.text, r.length);
+    }
+    youtu_context_free(context);
+}
+
+/* ---- what is refused */
+
+static void arguments_are_checked_and_named(void **state) {
+    (void)state;
+    youtu_context *context = context_with(64, 256);
+    youtu_sampler *sampler = sampler_at(0), *small = NULL;
+    youtu_sampler_options small_options = youtu_sampler_options_default(NULL);
+    assert_int_equal(youtu_sampler_new(&small_options, 5, &small, NULL), YOUTU_OK);
+    youtu_generate_options ok = youtu_generate_options_default(), options;
+    static const int32_t bad_id[] = {0, VOCAB}, negative[] = {-1};
+    static const char *const strings[] = {"a", "", "\xE5\xA4"};
+    youtu_error error;
+#define REFUSED(says, ...)                                                                   \
+    do {                                                                                     \
+        assert_int_equal(youtu_generate(__VA_ARGS__, NULL, &error), YOUTU_E_ARGUMENT);       \
+        if (!strstr(error.message, says)) fail_msg("\"%s\" in \"%s\"", says, error.message); \
+    } while (0)
+#define REFUSED_OPTION(says, field, value) \
+    options = ok;                          \
+    options.field = value;                 \
+    REFUSED(says, context, tokenizer, 0, prompt, N_PROMPT, &options, sampler)
+    REFUSED("context or sampler", NULL, NULL, 0, prompt, N_PROMPT, &ok, sampler);
+    REFUSED("context or sampler", context, NULL, 0, prompt, N_PROMPT, &ok, NULL);
+    REFUSED("no sequence 2", context, NULL, 2, prompt, N_PROMPT, &ok, sampler);
+    REFUSED("no sequence -1", context, NULL, -1, prompt, N_PROMPT, &ok, sampler);
+    REFUSED("prompt is empty", context, NULL, 0, prompt, 0, &ok, sampler);
+    REFUSED("prompt is NULL", context, NULL, 0, NULL, 3, &ok, sampler);
+    REFUSED("prompt[1] is 320, expected 0 to 319", context, NULL, 0, bad_id, 2, &ok, sampler);
+    REFUSED("vocabulary of 5, expected 320", context, NULL, 0, prompt, N_PROMPT, &ok, small);
+    REFUSED_OPTION("options.size is 0", size, 0);
+    REFUSED_OPTION("max_tokens is -1", max_tokens, -1);
+    REFUSED_OPTION("n_top is 321, expected 0 to 320", n_top, VOCAB + 1);
+    REFUSED_OPTION("n_top is -2", n_top, -2);
+    REFUSED_OPTION("stop_tokens is NULL, expected 1", n_stop_tokens, 1);
+    REFUSED_OPTION("stop_strings is NULL, expected 2", n_stop_strings, 2);
+    ok.stop_tokens = negative;
+    REFUSED_OPTION("stop_tokens[0] is -1", n_stop_tokens, 1);
+    ok.stop_strings = strings;
+    REFUSED_OPTION("stop_strings[1] is empty", n_stop_strings, 2);
+    ok.stop_strings = strings + 2;
+    REFUSED_OPTION("stop_strings[0] is not valid UTF-8 at byte 0", n_stop_strings, 1);
+    options.n_stop_strings = 1;
+    REFUSED("need a tokenizer", context, NULL, 0, prompt, N_PROMPT, &options, sampler);
+    youtu_generation result = {.size = 0};
+    assert_int_equal(youtu_generate(context, NULL, 0, prompt, N_PROMPT, NULL, sampler, &result, &error),
+                     YOUTU_E_ARGUMENT);
+    assert_int_equal(youtu_sequence_length(context, 0), 0);
+    youtu_sampler_free(small);
+    youtu_sampler_free(sampler);
+    youtu_context_free(context);
+}
+
+static int open_model(void **state) {
+    (void)state;
+    youtu_error error;
+    if (youtu_model_open(MODEL, NULL, &model, &error) ||
+        youtu_tokenizer_open(TOKENIZER, &tokenizer, &error)) {
+        print_error("%s\n", error.message);
+        return -1;
+    }
+    return 0;
+}
+
+static int close_model(void **state) {
+    (void)state;
+    youtu_tokenizer_close(tokenizer);
+    youtu_model_close(model);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_those_of_the_loop_written_out),
+        cmocka_unit_test(a_prefix_in_the_cache_is_reused),
+        cmocka_unit_test(other_sequences_stay_as_they_are),
+        cmocka_unit_test(progress_is_reported_and_can_stop_the_prompt),
+        cmocka_unit_test(a_callback_can_stop_it),
+        cmocka_unit_test(stop_tokens_end_it_and_are_not_text),
+        cmocka_unit_test(end_tokens_can_be_ignored),
+        cmocka_unit_test(a_full_context_is_an_end_not_an_error),
+        cmocka_unit_test(text_is_the_detokenized_answer),
+        cmocka_unit_test(stop_strings_cut_the_text_anywhere),
+        cmocka_unit_test(arguments_are_checked_and_named),
+    };
+    return cmocka_run_group_tests(tests, open_model, close_model);
+}
