@@ -374,16 +374,16 @@ typedef struct youtu_generation {
     double decode_ms;
 } youtu_generation;
 
-/* Continues a sequence. prompt [n_prompt] is the whole text from position 0: the longest common prefix with what
- * the sequence holds is reused, the rest of the sequence truncated, and the prompt computed from there; at least
- * its last token is. The sampler accepts the whole prompt and every token generated.
+/* Continues a sequence. prompt [n_prompt] is the whole text from position 0: the longest common prefix with
+ * what the sequence holds is reused, the rest of the sequence truncated, and the prompt computed from there;
+ * at least its last token is. The sampler accepts the whole prompt and every token generated.
  *
- * Every sampled token, the end token too, gives one on_token, whose text may be empty; the last one carries all
- * that was held back. max_tokens 0 computes the prompt only. A callback must not use the context.
+ * Every sampled token, the end token too, gives one on_token, whose text may be empty; the last one carries
+ * all that was held back. max_tokens 0 computes the prompt only. A callback must not use the context.
  *
- * tokenizer NULL: youtu_event.text stays empty and stop strings are refused. options NULL: the defaults. result
- * may be NULL; it is filled also when an error ends a generation that has begun. Errors: ARGUMENT, FULL (the
- * prompt does not fit; the sequence then holds the common prefix), NUMERIC, MEMORY, DEVICE. */
+ * tokenizer NULL: youtu_event.text stays empty and stop strings are refused. options NULL: the defaults.
+ * result may be NULL; it is filled also when an error ends a generation that has begun. Errors: ARGUMENT,
+ * FULL (the prompt does not fit; the sequence then holds the common prefix), NUMERIC, MEMORY, DEVICE. */
 YOUTU_API youtu_status youtu_generate(youtu_context *context, const youtu_tokenizer *tokenizer,
                                       int32_t sequence, const int32_t *prompt, size_t n_prompt,
                                       const youtu_generate_options *options, youtu_sampler *sampler,

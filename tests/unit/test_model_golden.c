@@ -199,7 +199,7 @@ static void test_mixed_sequences(void **state) {
             size_t row_of[64], count = 0, left[3];
             for (int s = 0; s < 3; s++) left[s] = pieces[s] < f.n - done[s] ? pieces[s] : f.n - done[s];
             for (int s = 0; left[0] + left[1] + left[2] > 0; s = (s + 1) % 3)
-                for (size_t step = 0; step < 4 && left[s] > 0; step++, left[s]--) {
+                for (size_t taken = 0; taken < 4 && left[s] > 0; taken++, left[s]--) {
                     tokens[count] = f.ids[done[s]];
                     sequences[count] = s;
                     wants[count] = s == 0 || s == 2;
