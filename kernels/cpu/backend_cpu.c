@@ -51,6 +51,8 @@ static void set_sizes(device *d, const device_config *config) {
 static layout place_all(device *d) {
     const model_config *m = &d->model;
     layout l = {0};
+    unsigned char *start = d->memory; /* aligned for a double only: vector loads would straddle two lines */
+    if (start) start += (ALIGNMENT - (uintptr_t)start % ALIGNMENT) % ALIGNMENT;
     size_t n = (size_t)d->n_batch, pairs = (size_t)m->qk_rope_head_dim / 2;
     struct {
         float **pointer;
@@ -67,16 +69,16 @@ static layout place_all(device *d) {
     };
     for (int i = 0; i < ACT_COUNT; i++) {
         size_t at = place(&l, n, (size_t)d->width[i], sizeof(float));
-        if (d->memory) d->activation[i] = (float *)(void *)(d->memory + at);
+        if (start) d->activation[i] = (float *)(void *)(start + at);
     }
     for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) {
         size_t at = place(&l, floats[i].rows, floats[i].width, sizeof(float));
-        if (d->memory) *floats[i].pointer = (float *)(void *)(d->memory + at);
+        if (start) *floats[i].pointer = (float *)(void *)(start + at);
     }
     size_t cached = (size_t)d->n_cache_blocks * CACHE_BLOCK;
     if (!size_multiply(cached, (size_t)m->n_layers, &cached)) l.overflow = true;
     size_t at = place(&l, cached, (size_t)d->cached_size, dtype_bytes(d->cache_type));
-    if (d->memory) d->cache = d->memory + at;
+    if (start) d->cache = start + at;
     return l;
 }
 

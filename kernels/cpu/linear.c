@@ -8,11 +8,12 @@
 #include <omp.h>
 #include <string.h>
 
-/* Outputs a thread takes at a time: small enough that the last pieces even out, and when many rows are
- * computed large enough that packing the rows again for every piece stays cheap. */
+/* Outputs a thread takes at a time: small enough that the last pieces even out, and large enough that
+ * preparing the rows again for every piece (packed when there are many, split when there is one) stays cheap.
+ */
 static int32_t piece_of(const device *d, int32_t n_rows, int32_t n_out) {
     int32_t least = n_rows > 16 ? 256 : 48;
-    int32_t even = n_out / (d->n_threads * 4);
+    int32_t even = n_out / (d->n_threads * (n_rows > 1 ? 4 : 12));
     int32_t piece = even > least ? even : least;
     return (piece + 47) / 48 * 48; /* whole tiles of 16 and whole groups of 3 and 4 */
 }

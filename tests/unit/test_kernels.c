@@ -134,6 +134,49 @@ static void test_products(void **unused) {
     }
 }
 
+/* Rows longer than what stays in L1 go another way. */
+static void test_long_rows(void **unused) {
+    (void)unused;
+    const int32_t ms[] = {1, 5, 6, 13, 64}, ks[] = {4096, 4097, 6144, 6150};
+    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++)
+        for (int shape = 0; shape < 20 && variants[v]->supported(); shape++)
+            for (int way = 0; way < 12; way++)
+                check_product(variants[v], way & 1, (dtype)(way / 4), 1 + shape % 2, ms[shape % 5],
+                              ks[shape / 5], way & 2);
+}
+
+/* linear.c cuts outputs into pieces, multiples of 48, whose size depends on the number of threads: bit by bit
+ * they must be those of the whole. */
+static void test_pieces(void **unused) {
+    (void)unused;
+    enum { MOST_N = 30, M = 48 * 5 + 35, MOST_K = 4100, PIECE = 48 };
+    const int32_t ns[] = {1, 2, 5, 24, MOST_N}, ks[] = {65, MOST_K};
+    float *a = malloc(MOST_N * MOST_K * sizeof *a),
+          *scratch = malloc(PRODUCT_SCRATCH_FLOATS * sizeof *scratch);
+    float *whole = malloc(MOST_N * M * sizeof *whole), *pieces = malloc(MOST_N * M * sizeof *pieces);
+    uint16_t *b = malloc((size_t)M * MOST_K * sizeof *b);
+    assert_true(a && scratch && whole && pieces && b);
+    fill(a, MOST_N * MOST_K);
+    fill_stored(b, DTYPE_BF16, (size_t)M * MOST_K);
+    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++)
+        for (int i = 0; i < 10 && variants[v]->supported(); i++) {
+            int32_t n = ns[i % 5], k = ks[i / 5];
+            operand rows = {b, DTYPE_BF16, (size_t)k};
+            variants[v]->product_nt(n, M, k, a, (size_t)k, rows, whole, M, false, scratch);
+            for (int32_t first = 0; first < M; first += PIECE) {
+                operand part = {b + (size_t)first * (size_t)k, DTYPE_BF16, (size_t)k};
+                variants[v]->product_nt(n, M - first < PIECE ? M - first : PIECE, k, a, (size_t)k, part,
+                                        pieces + first, M, false, scratch);
+            }
+            assert_memory_equal(whole, pieces, (size_t)n * M * sizeof *whole);
+        }
+    free(a);
+    free(scratch);
+    free(whole);
+    free(pieces);
+    free(b);
+}
+
 /* ---- conversions ---- */
 
 /* Every half-precision number to float and back; every float between two of them to the nearest, ties to
@@ -264,7 +307,8 @@ static void test_exp(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products), cmocka_unit_test(test_conversions),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products),    cmocka_unit_test(test_long_rows),
+                                       cmocka_unit_test(test_pieces),      cmocka_unit_test(test_conversions),
                                        cmocka_unit_test(test_elementwise), cmocka_unit_test(test_exp)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

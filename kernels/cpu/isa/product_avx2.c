@@ -16,7 +16,11 @@
 #define NB 264      /* rows of A in a packed block, a multiple of MR */
 #define MR 6        /* rows of a tile */
 #define NR 16       /* columns of a tile */
-#define FEW_ROWS 24 /* up to here packing costs more than it saves (bench/README.md) */
+#define FEW_ROWS 24 /* up to here packing costs more than it saves */
+#define LONG_ROW \
+    4096 /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
+#define FAR_ROWS \
+    6 /* rows of B that then share it; divides the pieces of linear.c, so that no sum depends on them */
 
 _Static_assert(PRODUCT_SCRATCH_FLOATS >= KC * (NB + NR),
                "scratch holds a packed block of A and a panel of B");
@@ -247,10 +251,114 @@ INLINE void product_dots(dtype type, int32_t n, int32_t m, int32_t k, const floa
                    ldc, add);
 }
 
+/* ---- one row of A over BF16: decoding ----
+ *
+ * A load of 32 bytes gives 16 weights: the even ones shifted up, the odd ones with the even ones masked off;
+ * A is split the same way beforehand. Fewer instructions a byte leave more loads in flight. B is read as few
+ * contiguous streams, which the prefetchers follow from row to row; rows side by side, each broken off after
+ * k, stop them. */
+
+INLINE __m256 even_weights(__m256i w) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(w, 16));
+}
+
+INLINE __m256 odd_weights(__m256i w) {
+    return _mm256_castsi256_ps(_mm256_and_si256(w, _mm256_set1_epi32((int)0xFFFF0000)));
+}
+
+/* Blocks of 16: the 8 even elements, then the 8 odd ones. */
+static void split_even_odd(int32_t k, const float *a, float *out) {
+    for (int32_t x = 0; x + 16 <= k; x += 16) {
+        __m256 a0 = _mm256_loadu_ps(a + x), a1 = _mm256_loadu_ps(a + x + 8);
+        __m256d even = _mm256_castps_pd(_mm256_shuffle_ps(a0, a1, 0x88));
+        __m256d odd = _mm256_castps_pd(_mm256_shuffle_ps(a0, a1, 0xDD));
+        _mm256_storeu_ps(out + x, _mm256_castpd_ps(_mm256_permute4x64_pd(even, 0xD8)));
+        _mm256_storeu_ps(out + x + 8, _mm256_castpd_ps(_mm256_permute4x64_pd(odd, 0xD8)));
+    }
+}
+
+/* Dot products of A with `rows` rows of B, `step` elements apart; results c_step apart. A single row has four
+ * chains to hide the FMA's latency, six have one each. */
+INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float *a, const uint16_t *b,
+                      size_t step, float *c, size_t c_step, bool add) {
+    const int chains = rows == 1 ? 4 : 1, unroll = rows == 1 ? 32 : 16;
+    __m256 sum[FAR_ROWS * 4];
+    for (int i = 0; i < rows * chains; i++) sum[i] = _mm256_setzero_ps();
+    int32_t x = 0;
+    for (; x + unroll <= k; x += unroll)
+        for (int h = 0; h < unroll; h += 16) {
+            __m256 even = _mm256_loadu_ps(split + x + h), odd = _mm256_loadu_ps(split + x + h + 8);
+#pragma GCC unroll 6
+            for (int r = 0; r < rows; r++) {
+                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)r * step + x + h));
+                __m256 *even_sum = &sum[r * chains + h / 8 % chains];
+                __m256 *odd_sum = &sum[r * chains + (h / 8 + 1) % chains];
+                *even_sum = _mm256_fmadd_ps(even, even_weights(w), *even_sum);
+                *odd_sum = _mm256_fmadd_ps(odd, odd_weights(w), *odd_sum);
+            }
+        }
+    for (; x < k; x += 8) {
+        size_t left = k - x < 8 ? (size_t)(k - x) : 8;
+        __m256 part = load_part(a + x, DTYPE_F32, left);
+        for (int r = 0; r < rows; r++)
+            sum[r * chains] =
+                _mm256_fmadd_ps(part, load_part(b + (size_t)r * step + x, DTYPE_BF16, left), sum[r * chains]);
+    }
+    for (int r = 0; r < rows; r++) {
+        for (int i = 1; i < chains; i++)
+            sum[r * chains] = _mm256_add_ps(sum[r * chains], sum[r * chains + i]);
+        float value = sum8(sum[r * chains]), *out = c + (size_t)r * c_step;
+        *out = add ? *out + value : value;
+    }
+}
+
+/* nt: row after row as one stream. A long A would have to come from L2 again for every row; there each load
+ * of it serves six rows, each from its own sixth of B. */
+static void row_nt_bf16(int32_t m, int32_t k, const float *a, operand b, float *c, bool add, float *split) {
+    const uint16_t *rows = b.data;
+    int32_t far = k > LONG_ROW ? m / FAR_ROWS : 0;
+    split_even_odd(k, a, split);
+    for (int32_t j = 0; j < far; j++)
+        dots_bf16(FAR_ROWS, k, split, a, rows + (size_t)j * b.stride, (size_t)far * b.stride, c + j,
+                  (size_t)far, add);
+    for (int32_t j = far * FAR_ROWS; j < m; j++)
+        dots_bf16(1, k, split, a, rows + (size_t)j * b.stride, 0, c + j, 0, add);
+}
+
+/* nn, m a multiple of 16 and k of 4: C, split, stays in L1 while four rows of B a quarter of k apart are
+ * added at a time. */
+static void row_nn_bf16(int32_t m, int32_t k, const float *a, operand b, float *c, bool add, float *split) {
+    const uint16_t *rows = b.data;
+    int32_t quarter = k / 4;
+    memset(split, 0, (size_t)m * sizeof *split);
+    for (int32_t x = 0; x < quarter; x++)
+        for (int32_t j = 0; j < m; j += 16) {
+            __m256 even = _mm256_loadu_ps(split + j), odd = _mm256_loadu_ps(split + j + 8);
+#pragma GCC unroll 4
+            for (int i = 0; i < 4; i++) {
+                __m256 factor = _mm256_broadcast_ss(a + x + i * quarter);
+                __m256i w =
+                    _mm256_loadu_si256((const void *)(rows + (size_t)(x + i * quarter) * b.stride + j));
+                even = _mm256_fmadd_ps(factor, even_weights(w), even);
+                odd = _mm256_fmadd_ps(factor, odd_weights(w), odd);
+            }
+            _mm256_storeu_ps(split + j, even);
+            _mm256_storeu_ps(split + j + 8, odd);
+        }
+    for (int32_t j = 0; j < m; j++) {
+        float sum = split[j / 16 * 16 + j % 2 * 8 + j % 16 / 2];
+        c[j] = add ? c[j] + sum : sum;
+    }
+}
+
 void product_nt_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
                      size_t ldc, bool add, float *scratch) {
     if (n > FEW_ROWS) {
         product_packed(true, n, m, k, a, lda, b, c, ldc, add, scratch);
+        return;
+    }
+    if (n == 1 && b.type == DTYPE_BF16 && k <= PRODUCT_SCRATCH_FLOATS) {
+        row_nt_bf16(m, k, a, b, c, add, scratch);
         return;
     }
     switch (b.type) {
@@ -301,6 +409,10 @@ INLINE void product_rows(dtype type, int32_t n, int32_t m, int32_t k, const floa
 
 void product_nn_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
                      size_t ldc, bool add, float *scratch) {
+    if (n == 1 && b.type == DTYPE_BF16 && m % 16 == 0 && k % 4 == 0 && m <= PRODUCT_SCRATCH_FLOATS) {
+        row_nn_bf16(m, k, a, b, c, add, scratch);
+        return;
+    }
     if (n < MR) {
         switch (b.type) {
         case DTYPE_BF16: product_rows(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add); break;
