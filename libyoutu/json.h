@@ -67,7 +67,7 @@ bool json_equals(const json *document, json_node node, const char *text);
 /* The unescaped string, allocated; free() it. *length (may be NULL) without the terminator that follows (a
  * string may hold NUL). Errors: FORMAT when the node is no string or holds a lone surrogate, MEMORY. */
 youtu_status json_unescape(const json *document, json_node node, char **text, size_t *length,
-                         youtu_error *error);
+                           youtu_error *error);
 
 /* Required typed members. `least` and `most` are inclusive bounds. Errors: FORMAT with file, field, found,
  * expected. */

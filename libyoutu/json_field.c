@@ -127,7 +127,7 @@ youtu_status json_missing(const json *document, json_node object, const char *ke
 }
 
 youtu_status json_unescape(const json *document, json_node node, char **text, size_t *length,
-                         youtu_error *error) {
+                           youtu_error *error) {
     if (json_kind_of(document, node) != JSON_STRING)
         return json_refuse(document, node, YOUTU_E_FORMAT, "a string", error);
     json_reader reader = json_read_string(document, node);
