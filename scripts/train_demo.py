@@ -359,6 +359,7 @@ def export_model(directory, model):
     write_text(directory / "config.json", as_json(config))
     write_text(directory / "generation_config.json", as_json({
         "bos_token_id": BOS, "eos_token_id": EOS, "pad_token_id": EOS, "do_sample": True, "temperature": 0.7, "top_p": 0.8, "top_k": 20,
+        "repetition_penalty": 1.05,
     }))
 
 
