@@ -56,8 +56,12 @@ $B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/templates/*)
 
 $B/youtu-diagnose: $(CLI_OBJ) $B/libyoutu.so
 	$(CC) $(CLI_OBJ) -o $@ $(LDFLAGS) -L$B -lyoutu -Wl,-rpath,'$$ORIGIN' -Wl,-rpath,$(LIBDIR) $(CLI_LIBS)
-$B/youtu-bench: $(patsubst %.c,$B/%.o,$(wildcard bench/*.c)) $B/libyoutu.a
+# Each program of bench/ has its own main.
+$B/youtu-bench: $(patsubst %.c,$B/%.o,$(filter-out bench/tokenizer_bench.c,$(wildcard bench/*.c))) $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
+$B/tokenizer-bench: $B/bench/tokenizer_bench.o $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
+bench: $B/youtu-bench $B/tokenizer-bench    ## the measuring programs (bench/README.md)
 
 # ---- installation ----
 
@@ -145,6 +149,6 @@ help:                                       ## this list
 
 clean:                                      ## removes the build folder
 	rm -rf $B
-.PHONY: all lib install uninstall unit outside test asan valgrind check demo help clean
+.PHONY: all lib bench install uninstall unit outside test asan valgrind check demo help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

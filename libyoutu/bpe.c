@@ -60,7 +60,8 @@ static const merge_slot *find_merge(const bpe *model, int32_t left, int32_t righ
     static const merge_slot none = {.left = -1, .rank = NO_RANK};
     size_t hash = hash_pair(left, right);
     uint64_t bit;
-    return *filter_word(model, hash, &bit) & bit ? find_place(model, hash, left, right) : &none;
+    const uint64_t *word = filter_word(model, hash, &bit);
+    return *word & bit ? find_place(model, hash, left, right) : &none;
 }
 
 /* Whether merging leaves the boundary between two tokens alone: follows the symbols on both sides of it
@@ -331,7 +332,7 @@ static bool read_side(json_reader *reader, merge_text *text) {
 /* Reads "a b" or ["a", "b"]. */
 static youtu_status read_merge(const json *document, json_node merge, merge_text *text, youtu_error *error) {
     const json_token *token = &document->tokens[merge];
-    size_t most = (size_t)(token->end - token->start);
+    size_t most = (size_t)(token->end - token->start) + 1;
     bool is_pair = token->kind == JSON_ARRAY && token->count == 2;
     json_node left = is_pair ? json_first(document, merge) : merge;
     json_node right = is_pair ? json_next(document, merge, left) : merge;
@@ -374,7 +375,8 @@ static youtu_status add_merge(const json *document, json_node merge, const merge
     if (forbidden[merged]) return YOUTU_OK;
     uint64_t bit;
     size_t hash = hash_pair(left, right);
-    *filter_word(model, hash, &bit) |= bit;
+    uint64_t *word = filter_word(model, hash, &bit);
+    *word |= bit;
     merge_slot *slot = find_place(model, hash, left, right);
     *slot = (merge_slot){.left = left, .right = right, .rank = list->n, .merged = merged};
     list->slots[list->n++] = slot;

@@ -9,9 +9,10 @@
 #include "tokenizer.h"
 #include "utf8.h"
 
-#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD */
 #define REPLACEMENT_BYTES 3
 #define MOST_HELD 3 /* bytes of a character that is not whole */
+
+static const char replacement[REPLACEMENT_BYTES] = {'\xEF', '\xBF', '\xBD'}; /* U+FFFD */
 
 struct youtu_detokenizer {
     const youtu_tokenizer *tokenizer;
@@ -72,7 +73,7 @@ static size_t complete(youtu_detokenizer *d, const char *bytes, size_t n, char *
             d->n_held = begun;
             break;
         }
-        memcpy(out + written, REPLACEMENT, REPLACEMENT_BYTES);
+        memcpy(out + written, replacement, REPLACEMENT_BYTES);
         written += REPLACEMENT_BYTES;
         at += begun > 0 ? begun : 1;
     }
@@ -102,7 +103,7 @@ youtu_status youtu_detokenizer_push(youtu_detokenizer *detokenizer, int32_t toke
 }
 
 void youtu_detokenizer_finish(youtu_detokenizer *detokenizer, const char **text, size_t *length) {
-    *text = REPLACEMENT;
+    *text = replacement;
     *length = detokenizer->n_held > 0 ? REPLACEMENT_BYTES : 0;
     detokenizer->n_held = 0;
 }

@@ -89,6 +89,14 @@ static size_t compose(int32_t *points, size_t count) {
     return composed;
 }
 
+/* The code points [count] as UTF-8, allocated; NULL when memory is refused. */
+static char *encode_points(const int32_t *points, size_t count, size_t *length) {
+    char *text = array_new(count, 4);
+    *length = 0;
+    for (size_t i = 0; text && i < count; i++) *length += utf8_encode((uint32_t)points[i], text + *length);
+    return text;
+}
+
 youtu_status normalize_nfc(const char *text, size_t length, char **out, size_t *out_length,
                            youtu_error *error) {
     *out = NULL;
@@ -99,13 +107,8 @@ youtu_status normalize_nfc(const char *text, size_t length, char **out, size_t *
     if (status == YOUTU_OK) status = order_marks(points, count, error);
     if (status == YOUTU_OK) {
         count = compose(points, count);
-        *out = array_new(count, 4);
+        *out = encode_points(points, count, out_length);
         if (!*out) status = youtu_fail_memory(error, "normalising text", count * 4);
-    }
-    if (status == YOUTU_OK) {
-        *out_length = 0;
-        for (size_t i = 0; i < count; i++)
-            *out_length += utf8_encode((uint32_t)points[i], *out + *out_length);
     }
     free(points);
     return status;

@@ -25,6 +25,7 @@ struct regex {
 /* In Oniguruma's syntax "^" and "$" stand at every line, and lines end with "\n" alone. */
 static pcre2_code *compile(const char *pattern, size_t length, uint32_t options, int *code, size_t *offset) {
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    *offset = 0;
     if (!context) {
         *code = PCRE2_ERROR_NOMEMORY;
         return NULL;

@@ -83,6 +83,7 @@ typedef struct scan {
 
 /* The class, as a bit, and the length of the character at `at`; 0 at the end of the text. */
 static unsigned class_at(const scan *s, size_t at, size_t *bytes) {
+    *bytes = 0;
     return at < s->length ? CLASS_BIT(s->classes[unicode_point(s->text + at, bytes)]) : 0;
 }
 

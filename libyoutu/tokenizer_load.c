@@ -178,8 +178,8 @@ static youtu_status load_tokens(const json *document, youtu_tokenizer *t, youtu_
     size_t n_ids = count_ids(t);
     bool *forbidden = array_new(n_ids, sizeof *forbidden);
     t->is_special = array_new(n_ids, sizeof *t->is_special);
-    if (!forbidden || !t->is_special) status = youtu_fail_memory(error, "the added tokens", n_ids);
-    if (status == YOUTU_OK) status = check_all_added(document, t, forbidden, error);
+    status = forbidden && t->is_special ? check_all_added(document, t, forbidden, error)
+                                        : youtu_fail_memory(error, "the added tokens", n_ids);
     if (status == YOUTU_OK)
         status = bpe_load(document, merges, &t->vocab, forbidden, ignore_merges, &t->model, error);
     free(forbidden);

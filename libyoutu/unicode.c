@@ -9,28 +9,27 @@ typedef struct class_run {
 
 #include "unicode_runs.inc"
 
-static void mark(uint8_t *classes, char_class class, const class_run *runs, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        for (uint32_t k = 0; k < runs[i].count; k++)
-            classes[runs[i].first + k * runs[i].step] = (uint8_t) class;
-}
+#define RUNS(array) (array), sizeof(array) / sizeof *(array)
+
+static const struct {
+    char_class class;
+    const class_run *runs;
+    size_t n_runs;
+} all_runs[] = {{CLASS_SPACE, RUNS(runs_space)},        {CLASS_UPPER, RUNS(runs_upper)},
+                {CLASS_TITLE, RUNS(runs_title)},        {CLASS_LOWER, RUNS(runs_lower)},
+                {CLASS_MODIFIER, RUNS(runs_modifier)},  {CLASS_LETTER, RUNS(runs_letter)},
+                {CLASS_MARK, RUNS(runs_mark)},          {CLASS_DIGIT, RUNS(runs_digit)},
+                {CLASS_NUMERAL, RUNS(runs_numeral)},    {CLASS_NUMBER, RUNS(runs_number)},
+                {CLASS_CONNECTOR, RUNS(runs_connector)}};
 
 uint8_t *unicode_classes_new(void) {
     uint8_t *classes = array_new(UNICODE_POINTS, 1);
-    if (!classes) return NULL;
-#define MARK(class, runs) mark(classes, class, runs, sizeof runs / sizeof *runs)
-    MARK(CLASS_SPACE, runs_space);
-    MARK(CLASS_UPPER, runs_upper);
-    MARK(CLASS_TITLE, runs_title);
-    MARK(CLASS_LOWER, runs_lower);
-    MARK(CLASS_MODIFIER, runs_modifier);
-    MARK(CLASS_LETTER, runs_letter);
-    MARK(CLASS_MARK, runs_mark);
-    MARK(CLASS_DIGIT, runs_digit);
-    MARK(CLASS_NUMERAL, runs_numeral);
-    MARK(CLASS_NUMBER, runs_number);
-    MARK(CLASS_CONNECTOR, runs_connector);
-#undef MARK
+    for (size_t i = 0; classes && i < sizeof all_runs / sizeof *all_runs; i++)
+        for (size_t r = 0; r < all_runs[i].n_runs; r++) {
+            const class_run *run = &all_runs[i].runs[r];
+            for (uint32_t k = 0; k < run->count; k++)
+                classes[run->first + k * run->step] = (uint8_t)all_runs[i].class;
+        }
     return classes;
 }
 

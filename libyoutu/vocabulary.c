@@ -124,17 +124,16 @@ static youtu_status load_entry(const json *document, json_node key, vocabulary *
 }
 
 /* Tables for as many entries as the object has; unescaped, no entry is longer than its JSON. */
-static youtu_status reserve(const json *document, json_node object, vocabulary *vocab, youtu_error *error) {
+static bool reserve(const json *document, json_node object, vocabulary *vocab) {
     size_t n_slots = 16;
     while (n_slots < 2 * (size_t)json_count(document, object)) n_slots *= 2;
     vocab->mask = n_slots - 1;
     vocab->slots = array_new(n_slots, sizeof *vocab->slots);
     vocab->bytes_capacity = document->length; /* below INT32_MAX: spans hold 32 bits */
     vocab->bytes = malloc(vocab->bytes_capacity);
-    if (!vocab->slots || !vocab->bytes)
-        return youtu_fail_memory(error, "the vocabulary", n_slots * sizeof *vocab->slots + document->length);
+    if (!vocab->slots || !vocab->bytes) return false;
     for (size_t i = 0; i < n_slots; i++) vocab->slots[i].id = -1;
-    return YOUTU_OK;
+    return true;
 }
 
 /* Gives back what the estimates took too much. */
@@ -150,9 +149,13 @@ static void trim(vocabulary *vocab) {
 
 youtu_status vocabulary_load(const json *document, json_node vocab, vocabulary *out, youtu_error *error) {
     vocabulary loaded = {0};
-    youtu_status status = json_kind_of(document, vocab) == JSON_OBJECT
-                              ? reserve(document, vocab, &loaded, error)
-                              : json_refuse(document, vocab, YOUTU_E_FORMAT, "an object of tokens", error);
+    if (json_kind_of(document, vocab) != JSON_OBJECT)
+        return json_refuse(document, vocab, YOUTU_E_FORMAT, "an object of tokens", error);
+    if (!reserve(document, vocab, &loaded)) {
+        vocabulary_free(&loaded);
+        return youtu_fail_memory(error, "the vocabulary", document->length);
+    }
+    youtu_status status = YOUTU_OK;
     for (json_node key = json_first(document, vocab); status == YOUTU_OK && key != JSON_NONE;
          key = json_next(document, vocab, key))
         status = load_entry(document, key, &loaded, error);

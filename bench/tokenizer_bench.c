@@ -1,8 +1,6 @@
 /* Speed of a tokenizer on one core.
  *
- *   make lib
- *   cc -std=c11 -O2 -D_GNU_SOURCE -Ilibyoutu bench/tokenizer/tokenizer_bench.c -o build/tokenizer-bench \
- *      -Lbuild -lyoutu -Wl,-rpath,build
+ *   make bench
  *   build/tokenizer-bench DIRECTORY [FILE...]
  *
  * Opens DIRECTORY/tokenizer.json; encodes each FILE (UTF-8) whole, and runs of one character that are 10 MB
