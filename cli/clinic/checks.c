@@ -72,21 +72,21 @@ static bool has_entry(const struct differential *differential, const struct dise
     return false;
 }
 
-static enum diagnosis_status judge(const struct diagnosis *entry, double support, double threshold) {
+static enum diagnosis_status judge(const struct diagnosis *entry, double threshold) {
     if (!entry->disease) return DIAGNOSIS_UNSUPPORTED;
-    bool supported = support > 0 && entry->evidence.count > 0 && entry->confidence >= threshold;
+    bool supported = entry->support > 0 && entry->confidence >= threshold;
     return supported ? DIAGNOSIS_SUPPORTED : DIAGNOSIS_NEEDS_CONFIRMATION;
 }
 
 /* p: the model's share in the confidence; NAN when no model was asked. */
 static bool fill_entry(const struct check_request *request, struct arena *arena, struct diagnosis *entry,
                        double p) {
-    double support = 0;
-    if (entry->disease) support = disease_rate(entry->disease, request->patient, request->findings).support;
-    entry->confidence = isnan(p) ? support : (p + support) / 2;
+    entry->support =
+        entry->disease ? disease_rate(entry->disease, request->patient, request->findings).support : 0;
+    entry->confidence = isnan(p) ? entry->support : (p + entry->support) / 2;
     entry->icd10 = entry->disease ? entry->disease->icd10 : NULL;
     if (!add_evidence(request, arena, entry)) return false;
-    entry->status = judge(entry, support, request->threshold);
+    entry->status = judge(entry, request->threshold);
     return true;
 }
 
@@ -105,7 +105,7 @@ static bool add_named(const struct check_request *request, struct arena *arena,
         entry->name = disease ? disease->name : arena_copy(arena, name);
         entry->disease = disease;
         if (!entry->name || !fill_entry(request, arena, entry, p)) return false;
-        entry->source = disease && entry->evidence.count ? "model+kb" : "model";
+        entry->source = entry->support > 0 ? "model+kb" : "model";
     }
     return true;
 }
@@ -133,6 +133,7 @@ static bool add_ranked(const struct check_request *request, struct arena *arena,
 /* ---- order */
 
 static bool comes_before(const struct diagnosis *a, const struct diagnosis *b) {
+    if ((a->support > 0) != (b->support > 0)) return a->support > 0;
     if (!a->disease != !b->disease) return a->disease != NULL;
     return a->confidence > b->confidence;
 }

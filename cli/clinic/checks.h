@@ -19,6 +19,7 @@ struct diagnosis {
     const char *icd10; /* NULL when unknown */
     const struct disease *disease;
     const char *source; /* "model", "kb", "model+kb" */
+    double support;     /* by the findings (differential.h), 0..1 */
     double confidence;  /* 0..1 */
     enum diagnosis_status status;
     struct strings evidence, against; /* findings */
@@ -61,7 +62,8 @@ struct check_request {
  * the knowledge base does not know it):
  *   confidence = (p + s) / 2, or s when no model was asked.
  * A name at rank r is, as the prompt asks, no more probable than 1/r of all; so its p is divided by r.
- * Known diseases come first, the most confident first; unknown ones follow. false: memory refused. */
+ * Diseases that the findings support come first, then known ones without support, then unknown ones; within
+ * each the most confident first. false: memory refused. */
 bool checks_run(const struct check_request *request, struct arena *arena, struct differential *differential);
 
 #endif

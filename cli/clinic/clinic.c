@@ -22,8 +22,11 @@ bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *fai
         !redflags_load(&clinic->redflags, arena, embedded_span(&EMBEDDED_REDFLAGS), EMBEDDED_REDFLAGS.name,
                        &clinic->built_in.symptoms, failure))
         return false;
+    clinic->built_in.symptoms.infixes = &clinic->lexicon.infixes;
     clinic->kb = clinic->built_in;
-    return !kb_path || load_own_kb(clinic, kb_path, failure);
+    if (kb_path && !load_own_kb(clinic, kb_path, failure)) return false;
+    clinic->kb.symptoms.infixes = &clinic->lexicon.infixes;
+    return true;
 }
 
 void clinic_close(struct clinic *clinic) {

@@ -8,6 +8,13 @@ bool disease_fits(const struct disease *disease, const struct patient *patient) 
     return !disease->sex || !patient->sex || disease->sex == patient->sex;
 }
 
+bool disease_is_supported(const struct disease *disease, const struct findings *findings) {
+    double total = 0;
+    for (size_t i = 0; i < findings->positive.count; i++)
+        total += fmax(0, disease_weight(disease, findings->positive.items[i].symptom, 0));
+    return total >= 2;
+}
+
 struct candidate disease_rate(const struct disease *disease, const struct patient *patient,
                               const struct findings *findings) {
     double sum = 0;
@@ -16,7 +23,8 @@ struct candidate disease_rate(const struct disease *disease, const struct patien
     for (size_t i = 0; i < findings->negative.count; i++)
         sum -= 0.5 * disease_weight(disease, findings->negative.items[i].symptom, 0);
     double present = fmax(2, (double)findings->positive.count);
-    double support = disease_fits(disease, patient) ? fmin(1, fmax(0, sum / (3 * present))) : 0;
+    bool supported = disease_fits(disease, patient) && disease_is_supported(disease, findings);
+    double support = supported ? fmin(1, fmax(0, sum / (3 * present))) : 0;
     return (struct candidate){disease, sum + 0.25 * disease->commonness, support};
 }
 

@@ -1,5 +1,7 @@
 #include "cli/clinic/findings.h"
 
+#include "cli/clinic/ages.h"
+
 const char *sex_name(enum sex sex) {
     return sex == SEX_MALE ? "男" : sex == SEX_FEMALE ? "女" : NULL;
 }
@@ -78,7 +80,10 @@ static bool add_durations(const struct extraction *in) {
             double days;
             size_t end;
             struct quantity number;
-            if (duration_read(text, at, &days, &end)) {
+            struct age age;
+            if (age_read(in->passage, at, &age)) {
+                at = age.end;
+            } else if (duration_read(text, at, &days, &end)) {
                 if (!add_duration(in, at, end, days)) return false;
                 at = end;
             } else {
@@ -225,21 +230,25 @@ static enum sex find_sex(const struct passage *passage) {
     return SEX_UNKNOWN;
 }
 
-/* The first age that is not told of another person. */
+/* The first present age that is not told of another person. */
 static void find_age(const struct passage *passage, struct patient *patient) {
     struct span text = plain_span(&passage->plain);
-    size_t from = 0, start, end, clause = 0;
-    int age;
-    const char *unit;
-    for (; age_read(text, from, &age, &unit, &start, &end); from = end) {
-        while (clause + 1 < passage->n_clauses && passage->clauses[clause].end < end) clause++;
-        const struct person_mention *person = passage_person(passage, passage->clauses[clause].start, start);
-        if (person && person->person != passage->patient) continue;
-        patient->has_age = true;
-        patient->age = age;
-        patient->age_unit = unit;
-        return;
-    }
+    for (size_t i = 0; i < passage->n_clauses; i++)
+        for (size_t start = passage->clauses[i].start, at = start; at < passage->clauses[i].end;) {
+            struct age age;
+            struct quantity number;
+            if (!age_read(passage, at, &age)) {
+                at = quantity_read(text, at, &number) ? number.end : at + 1;
+                continue;
+            }
+            const struct person_mention *person = passage_person(passage, start, at);
+            at = age.end;
+            if (age.past || (person && person->person != passage->patient)) continue;
+            patient->has_age = true;
+            patient->age = age.value;
+            patient->age_unit = age.unit;
+            return;
+        }
 }
 
 static enum pregnancy find_pregnancy(const struct passage *passage) {

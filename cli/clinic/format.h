@@ -15,8 +15,12 @@ struct report_format {
 /* The format with this name, or NULL. */
 const struct report_format *format_find(const char *name);
 
-/* The names of all formats, divided by '|'. */
-#define FORMAT_NAMES "text|json"
+/* All formats: the one list of them. */
+#define REPORT_FORMATS(FORMAT, BETWEEN) FORMAT(text) BETWEEN FORMAT(json)
+
+/* Their names, divided by '|'. */
+#define FORMAT_NAME(name) #name
+#define FORMAT_NAMES REPORT_FORMATS(FORMAT_NAME, "|")
 
 bool format_text(const struct report *report, bool colour, struct buffer *out);
 bool format_json(const struct report *report, bool colour, struct buffer *out);

@@ -163,6 +163,23 @@ static json_t *warnings(struct writing *out, const struct warnings *warnings) {
     return array;
 }
 
+static json_t *must_not_miss(struct writing *out, const struct dangers *dangers) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < dangers->count; i++) {
+        json_t *object = json_object();
+        put(out, object, "name", text_value(dangers->items[i].disease->name));
+        put(out, object, "icd10", text_value(dangers->items[i].disease->icd10));
+        put(out, object, "evidence", texts(out, &dangers->items[i].evidence));
+        push(out, array, object);
+    }
+    return array;
+}
+
+/* The model's answer with the remark on it; "" without an answer. */
+static json_t *narrative(const char *answer) {
+    return *answer ? json_sprintf("%s\n\n%s", answer, REPORT_MODEL_REMARK) : text_value("");
+}
+
 static json_t *removed(struct writing *out, const struct removals *removals) {
     json_t *array = json_array();
     for (size_t i = 0; i < removals->count; i++) {
@@ -203,7 +220,8 @@ static json_t *whole(struct writing *out, const struct report *report) {
     put(out, object, "tests", tests(out, report));
     put(out, object, "warnings", warnings(out, &report->warnings));
     put(out, object, "urgency", text_value(urgency_name(report->warnings.urgency)));
-    put(out, object, "narrative", text_value(report->narrative));
+    put(out, object, "must_not_miss", must_not_miss(out, &report->must_not_miss));
+    put(out, object, "narrative", narrative(report->narrative));
     put(out, object, "reasoning", text_or_null(report->reasoning));
     put(out, object, "removed", removed(out, &report->removed));
     put(out, object, "confidence", json_real(rounded(report->differential.confidence, 0.001)));

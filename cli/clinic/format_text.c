@@ -23,29 +23,29 @@ static void put_joined(const struct strings *strings, struct buffer *out) {
     }
 }
 
-/* "  部位:太阳穴"; nothing for an empty list. */
+/* "  部位：太阳穴"; nothing for an empty list. */
 static void put_list(const char *label, const struct strings *strings, struct buffer *out) {
     if (strings->count == 0) return;
-    buffer_format(out, "  %s:", label);
+    buffer_format(out, "  %s：", label);
     put_joined(strings, out);
     buffer_put(out, "\n");
 }
 
-/* "恶心(伴有恶心)": the patient's words where they differ from the term. */
+/* "恶心（伴有恶心）": the patient's words where they differ from the term. */
 static void put_findings(const char *label, const struct finding_list *list, struct buffer *out) {
     if (list->count == 0) return;
-    buffer_format(out, "  %s:", label);
+    buffer_format(out, "  %s：", label);
     for (size_t i = 0; i < list->count; i++) {
         const struct finding *finding = &list->items[i];
         buffer_format(out, "%s%s", i ? "、" : "", finding->name);
-        if (strcmp(finding->name, finding->text) != 0) buffer_format(out, "(%s)", finding->text);
+        if (strcmp(finding->name, finding->text) != 0) buffer_format(out, "（%s）", finding->text);
     }
     buffer_put(out, "\n");
 }
 
 static void put_vital(const char *label, double value, const char *unit, bool *any, struct buffer *out) {
     if (isnan(value)) return;
-    buffer_format(out, "%s%s %g%s", *any ? "," : "  生命体征:", label, value, unit);
+    buffer_format(out, "%s%s %g%s", *any ? "，" : "  生命体征：", label, value, unit);
     *any = true;
 }
 
@@ -53,7 +53,7 @@ static void put_vitals(const struct vitals *vitals, struct buffer *out) {
     bool any = false;
     put_vital("体温", vitals->temperature_c, "℃", &any, out);
     if (!isnan(vitals->systolic)) {
-        buffer_format(out, "%s血压 %g/%g mmHg", any ? "," : "  生命体征:", vitals->systolic,
+        buffer_format(out, "%s血压 %g/%g mmHg", any ? "，" : "  生命体征：", vitals->systolic,
                       vitals->diastolic);
         any = true;
     }
@@ -73,14 +73,14 @@ void text_warnings(const struct warnings *warnings, bool colour_allowed, struct 
                              : warning->level == 'U' ? colours->urgent
                                                      : colours->attention;
         const char *label = warning->level == 'E' ? "急诊" : warning->level == 'U' ? "尽快" : "注意";
-        buffer_format(out, "  %s[%s] %s%s (%s)\n", colour, label, warning->message, colours->end,
+        buffer_format(out, "  %s[%s] %s%s（%s）\n", colour, label, warning->message, colours->end,
                       warning->rule);
     }
 }
 
 static void put_durations(const struct findings *findings, struct buffer *out) {
     if (findings->n_durations == 0) return;
-    buffer_put(out, "  时间:");
+    buffer_put(out, "  时间：");
     for (size_t i = 0; i < findings->n_durations; i++)
         buffer_format(out, "%s%s", i ? "、" : "", findings->durations[i].text);
     buffer_put(out, "\n");
@@ -88,7 +88,7 @@ static void put_durations(const struct findings *findings, struct buffer *out) {
 
 static void put_key_points(const struct findings *findings, struct buffer *out) {
     if (findings->chief_complaint)
-        buffer_format(out, "  主诉:%s\n", findings->chief_complaint);
+        buffer_format(out, "  主诉：%s\n", findings->chief_complaint);
     else
         buffer_put(out, "  没有识别出症状\n");
     put_findings("阳性", &findings->positive, out);
@@ -96,7 +96,7 @@ static void put_key_points(const struct findings *findings, struct buffer *out) 
     put_durations(findings, out);
     put_list("部位", &findings->sites, out);
     put_list("性质", &findings->qualities, out);
-    if (findings->severity) buffer_format(out, "  程度:%s\n", findings->severity);
+    if (findings->severity) buffer_format(out, "  程度：%s\n", findings->severity);
     put_list("加重", &findings->aggravating, out);
     put_list("缓解", &findings->relieving, out);
     put_list("既往", &findings->history, out);
@@ -105,14 +105,37 @@ static void put_key_points(const struct findings *findings, struct buffer *out) 
     put_vitals(&findings->vitals, out);
 }
 
+/* "  患者：女，35岁" behind the department; nothing of an unknown patient. */
+static void put_patient(const struct patient *patient, struct buffer *out) {
+    const char *sex = sex_name(patient->sex);
+    if (!sex && !patient->has_age) return;
+    buffer_format(out, "  患者：%s%s", sex ? sex : "", sex && patient->has_age ? "，" : "");
+    if (patient->has_age) buffer_format(out, "%d%s", patient->age, patient->age_unit);
+}
+
+static void put_must_not_miss(const struct dangers *dangers, struct buffer *out) {
+    if (dangers->count == 0) return;
+    buffer_put(out, "  不可漏诊：");
+    for (size_t i = 0; i < dangers->count; i++) {
+        const struct danger *danger = &dangers->items[i];
+        buffer_format(out, "%s%s（%s；", i ? "、" : "", danger->disease->name, danger->disease->icd10);
+        put_joined(&danger->evidence, out);
+        buffer_put(out, "）");
+    }
+    buffer_put(out, "\n");
+}
+
 void text_head(const struct report *report, bool colour, struct buffer *out) {
     const struct colours *colours = colours_for(colour);
-    buffer_format(out, "%s门诊预问诊报告%s  科室:%s  ", colours->title, colours->end, report->department);
-    patient_render(&report->patient, out);
-    buffer_format(out, "\n%s%s  %s%s\n", colours->faint, report->created, report->id, colours->end);
+    buffer_format(out, "%s门诊预问诊报告%s  科室：%s", colours->title, colours->end, report->department);
+    put_patient(&report->patient, out);
+    /* RFC 3339 begins with the date and the time of day, local here. */
+    buffer_format(out, "\n%s%.10s %.5s%s\n", colours->faint, report->created,
+                  report->created + strlen("2026-01-01T"), colours->end);
     if (report->model.notice)
         buffer_format(out, "%s%s%s\n", colours->urgent, report->model.notice, colours->end);
     text_warnings(&report->warnings, colour, out);
+    put_must_not_miss(&report->must_not_miss, out);
     put_title(colours, "问诊要点", out);
     put_key_points(&report->findings, out);
 }
@@ -129,28 +152,30 @@ void text_answer_title(bool colour, struct buffer *out) {
 
 static void put_diagnosis(const struct diagnosis *diagnosis, size_t rank, const struct colours *colours,
                           struct buffer *out) {
-    static const char *const STATUS[] = {"与所述相符", "建议进一步确认", "知识库未收录,建议进一步确认"};
+    static const char *const STATUS[] = {"与所述相符", "建议进一步确认", "知识库未收录，建议进一步确认"};
     buffer_format(out, "  %zu. %s", rank, diagnosis->name);
-    if (diagnosis->icd10) buffer_format(out, "(%s)", diagnosis->icd10);
+    if (diagnosis->icd10) buffer_format(out, "（%s）", diagnosis->icd10);
     buffer_format(out, "  置信度 %.2f  %s%s%s\n", diagnosis->confidence,
                   diagnosis->status == DIAGNOSIS_SUPPORTED ? "" : colours->urgent, STATUS[diagnosis->status],
                   diagnosis->status == DIAGNOSIS_SUPPORTED ? "" : colours->end);
     if (diagnosis->evidence.count) {
-        buffer_put(out, "     支持:");
+        buffer_put(out, "     支持：");
         put_joined(&diagnosis->evidence, out);
         buffer_put(out, "\n");
     }
     if (diagnosis->against.count) {
-        buffer_put(out, "     不支持:");
+        buffer_put(out, "     不支持：");
         put_joined(&diagnosis->against, out);
         buffer_put(out, "\n");
     }
+    if (diagnosis->evidence.count == 0 && diagnosis->against.count == 0)
+        buffer_put(out, "     所述中无支持依据\n");
 }
 
 static void put_differential(const struct differential *differential, const struct colours *colours,
                              struct buffer *out) {
     put_title(colours, "核对后的鉴别诊断", out);
-    if (differential->count == 0) buffer_put(out, "  信息不足,不能列出诊断;请补充症状、部位和时间\n");
+    if (differential->count == 0) buffer_put(out, "  信息不足，不能列出诊断；请补充症状、部位和时间\n");
     for (size_t i = 0; i < differential->count; i++)
         put_diagnosis(&differential->items[i], i + 1, colours, out);
 }
@@ -160,22 +185,24 @@ static void put_tests(const struct report *report, const struct colours *colours
     put_title(colours, "建议检查", out);
     for (size_t i = 0; i < report->n_tests; i++) {
         const struct suggested_test *test = &report->tests[i];
-        buffer_format(out, "  - %s%s%s\n", test->name, test->reason ? ":" : "",
+        buffer_format(out, "  - %s%s%s\n", test->name, test->reason ? "：" : "",
                       test->reason ? test->reason : "");
     }
 }
 
 static void put_remarks(const struct report *report, const struct colours *colours, struct buffer *out) {
     static const char *const CUT[] = {
-        [FINISH_LENGTH] = "模型的回答达到长度上限(--max-tokens),在此截断",
-        [FINISH_FULL] = "上下文已满(--ctx),模型的回答在此截断",
-        [FINISH_INTERRUPTED] = "已按用户要求中断,模型的回答不完整",
+        [FINISH_LENGTH] = "模型的回答达到长度上限（--max-tokens），在此截断",
+        [FINISH_FULL] = "上下文已满（--ctx），模型的回答在此截断",
+        [FINISH_INTERRUPTED] = "已按用户要求中断，模型的回答不完整",
     };
     const char *cut = report->finish >= FINISH_LENGTH ? CUT[report->finish] : NULL;
-    if (cut || report->removed.count) buffer_put(out, "\n");
-    if (cut) buffer_format(out, "%s注意:%s%s\n", colours->urgent, cut, colours->end);
+    bool answered = report->narrative[0] != '\0';
+    if (answered || cut || report->removed.count) buffer_put(out, "\n");
+    if (answered) buffer_format(out, "%s%s%s\n", colours->faint, REPORT_MODEL_REMARK, colours->end);
+    if (cut) buffer_format(out, "%s注意：%s%s\n", colours->urgent, cut, colours->end);
     if (report->removed.count)
-        buffer_format(out, "%s注意:已删去 %zu 处剂量或用法%s\n", colours->urgent, report->removed.count,
+        buffer_format(out, "%s注意：已删去 %zu 处剂量或用法%s\n", colours->urgent, report->removed.count,
                       colours->end);
 }
 

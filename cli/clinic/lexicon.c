@@ -1,7 +1,7 @@
 #include "cli/clinic/lexicon.h"
 
-static const char *const FIELDS[] = {"schema",   "sites", "qualities",  "severities",
-                                     "triggers", "drugs", "conditions", NULL};
+static const char *const FIELDS[] = {"schema", "sites",      "qualities",  "severities", "triggers",
+                                     "drugs",  "conditions", "body_parts", "infixes",    NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
 
 /* names_too: a term's name is also a word for it. */
@@ -30,6 +30,16 @@ static bool load_words(const struct record *root, const char *field, bool names_
                 (int)shared->text.length, shared->text.data, list->terms[other], list->terms[shared->term]);
 }
 
+static bool load_infixes(const struct record *root, struct infixes *infixes, struct arena *arena,
+                         struct failure *failure) {
+    if (!load_words(root, "body_parts", true, &infixes->body_parts, arena, failure) ||
+        !load_words(root, "infixes", false, &infixes->words, arena, failure))
+        return false;
+    infixes->denial = wordlist_find(&infixes->words, span_of("否定"));
+    return infixes->denial != TERM_NONE ||
+           fail(failure, STATUS_INPUT, "%s:infixes 中缺少“否定”", root->place);
+}
+
 bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text, const char *source,
                   struct failure *failure) {
     *lexicon = (struct lexicon){0};
@@ -42,7 +52,8 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
                   load_words(&root, "severities", false, &lexicon->severities, arena, failure) &&
                   load_words(&root, "triggers", true, &lexicon->triggers, arena, failure) &&
                   load_words(&root, "drugs", true, &lexicon->drugs, arena, failure) &&
-                  load_words(&root, "conditions", true, &lexicon->conditions, arena, failure);
+                  load_words(&root, "conditions", true, &lexicon->conditions, arena, failure) &&
+                  load_infixes(&root, &lexicon->infixes, arena, failure);
     json_decref(document);
     return loaded;
 }

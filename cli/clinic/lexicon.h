@@ -2,6 +2,7 @@
 #ifndef CLINIC_LEXICON_H
 #define CLINIC_LEXICON_H
 
+#include "cli/clinic/infix.h"
 #include "cli/clinic/json_record.h"
 #include "cli/clinic/wordlist.h"
 
@@ -12,6 +13,7 @@ struct lexicon {
     struct wordlist triggers;   /* what may make a complaint worse or better */
     struct wordlist drugs;      /* names and classes */
     struct wordlist conditions; /* of the patient's history */
+    struct infixes infixes;     /* between a body part and its complaint */
 };
 
 /* Reads a lexicon of schema youtu.lexicon/1. */

@@ -1,5 +1,7 @@
 #include "cli/clinic/mentions.h"
 
+#include "cli/clinic/infix.h"
+
 /* A negation runs over a list: "否认发热、咳嗽及胸痛" denies three. A lone 不 does not. */
 static const char *const STRONG_NEGATIONS[] = {
     "无",     "没有",   "没",       "未",     "否认",   "未见",     "未诉",     "未闻",
@@ -177,6 +179,8 @@ static void judge(const struct judging *judging, size_t i, struct mention *menti
         if (until != SIZE_MAX) mention->shown_end = until;
     } else if (is_of_another(judging, i)) {
         mention->polarity = POLARITY_OTHER;
+    } else if (mention->denied_inside) {
+        mention->polarity = POLARITY_DENIED;
     } else if (contains_any(text_of(judging, start, mention->start), SUPPOSED)) {
         mention->polarity = POLARITY_HYPOTHETICAL;
     } else if (is_over(judging, i) || is_of_earlier_times(judging, i)) {
@@ -192,17 +196,20 @@ static bool collect(const struct passage *passage, const struct wordlist *list, 
     for (size_t clause = 0; clause < passage->n_clauses; clause++) {
         size_t end = passage->clauses[clause].end;
         for (size_t at = passage->clauses[clause].start; at < end;) {
-            size_t term, length = wordlist_match(list, span_between(text, 0, end), at, &term);
-            if (length == 0) {
+            struct word_match match = infix_match(list, span_between(text, 0, end), at);
+            if (match.length == 0) {
                 at++;
                 continue;
             }
             struct mention *items = arena_grow(arena, mentions->items, mentions->count, sizeof *items);
             if (!items) return false;
-            items[mentions->count++] =
-                (struct mention){.term = term, .start = at, .end = at + length, .clause = clause};
+            items[mentions->count++] = (struct mention){.term = match.term,
+                                                        .start = at,
+                                                        .end = at + match.length,
+                                                        .clause = clause,
+                                                        .denied_inside = match.denied};
             mentions->items = items;
-            at += length;
+            at += match.length;
         }
     }
     return true;

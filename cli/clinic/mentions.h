@@ -19,6 +19,7 @@ struct mention {
     size_t shown_start; /* where its wording starts: at the negation or an adverb before it */
     size_t shown_end;   /* where it ends: behind a negation that follows */
     size_t clause;
+    bool denied_inside; /* "头不疼" for 头疼 */
     enum polarity polarity;
 };
 

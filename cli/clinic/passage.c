@@ -1,5 +1,7 @@
 #include "cli/clinic/passage.h"
 
+#include "cli/clinic/infix.h"
+
 /* ---- clauses */
 
 static bool is_digit(char c) {
@@ -52,21 +54,23 @@ static const struct person_word {
     {"孩子", PERSON_CHILD, 0},     {"宝宝", PERSON_CHILD, 0},     {"小孩", PERSON_CHILD, 0},
     {"小朋友", PERSON_CHILD, 0},   {"宝贝", PERSON_CHILD, 0},     {"患儿", PERSON_CHILD, 0},
     {"娃", PERSON_CHILD, 0},       {"儿子", PERSON_CHILD, 'm'},   {"小男孩", PERSON_CHILD, 'm'},
-    {"男宝", PERSON_CHILD, 'm'},   {"孙子", PERSON_CHILD, 'm'},   {"女儿", PERSON_CHILD, 'f'},
-    {"闺女", PERSON_CHILD, 'f'},   {"小女孩", PERSON_CHILD, 'f'}, {"女宝", PERSON_CHILD, 'f'},
-    {"孙女", PERSON_CHILD, 'f'},   {"我妈", PERSON_MOTHER, 'f'},  {"妈妈", PERSON_MOTHER, 'f'},
-    {"母亲", PERSON_MOTHER, 'f'},  {"老妈", PERSON_MOTHER, 'f'},  {"我爸", PERSON_FATHER, 'm'},
-    {"爸爸", PERSON_FATHER, 'm'},  {"父亲", PERSON_FATHER, 'm'},  {"老爸", PERSON_FATHER, 'm'},
-    {"爱人", PERSON_SPOUSE, 0},    {"老公", PERSON_SPOUSE, 'm'},  {"丈夫", PERSON_SPOUSE, 'm'},
-    {"老婆", PERSON_SPOUSE, 'f'},  {"妻子", PERSON_SPOUSE, 'f'},  {"媳妇", PERSON_SPOUSE, 'f'},
-    {"老人", PERSON_ELDER, 0},     {"爷爷", PERSON_ELDER, 'm'},   {"外公", PERSON_ELDER, 'm'},
-    {"姥爷", PERSON_ELDER, 'm'},   {"奶奶", PERSON_ELDER, 'f'},   {"外婆", PERSON_ELDER, 'f'},
-    {"姥姥", PERSON_ELDER, 'f'},   {"我哥", PERSON_SIBLING, 'm'}, {"哥哥", PERSON_SIBLING, 'm'},
-    {"弟弟", PERSON_SIBLING, 'm'}, {"我姐", PERSON_SIBLING, 'f'}, {"姐姐", PERSON_SIBLING, 'f'},
-    {"妹妹", PERSON_SIBLING, 'f'}, {"同事", PERSON_OTHERS, 0},    {"同学", PERSON_OTHERS, 0},
-    {"邻居", PERSON_OTHERS, 0},    {"朋友", PERSON_OTHERS, 0},    {"室友", PERSON_OTHERS, 0},
-    {"家人", PERSON_OTHERS, 0},    {"家里人", PERSON_OTHERS, 0},  {"家族", PERSON_OTHERS, 0},
-    {"亲戚", PERSON_OTHERS, 0},    {"亲属", PERSON_OTHERS, 0},    {"别人", PERSON_OTHERS, 0},
+    {"婴儿", PERSON_CHILD, 0},     {"新生儿", PERSON_CHILD, 0},   {"男婴", PERSON_CHILD, 'm'},
+    {"女婴", PERSON_CHILD, 'f'},   {"男宝", PERSON_CHILD, 'm'},   {"孙子", PERSON_CHILD, 'm'},
+    {"女儿", PERSON_CHILD, 'f'},   {"闺女", PERSON_CHILD, 'f'},   {"小女孩", PERSON_CHILD, 'f'},
+    {"女宝", PERSON_CHILD, 'f'},   {"孙女", PERSON_CHILD, 'f'},   {"我妈", PERSON_MOTHER, 'f'},
+    {"妈妈", PERSON_MOTHER, 'f'},  {"母亲", PERSON_MOTHER, 'f'},  {"老妈", PERSON_MOTHER, 'f'},
+    {"我爸", PERSON_FATHER, 'm'},  {"爸爸", PERSON_FATHER, 'm'},  {"父亲", PERSON_FATHER, 'm'},
+    {"老爸", PERSON_FATHER, 'm'},  {"爱人", PERSON_SPOUSE, 0},    {"老公", PERSON_SPOUSE, 'm'},
+    {"丈夫", PERSON_SPOUSE, 'm'},  {"老婆", PERSON_SPOUSE, 'f'},  {"妻子", PERSON_SPOUSE, 'f'},
+    {"媳妇", PERSON_SPOUSE, 'f'},  {"老人", PERSON_ELDER, 0},     {"爷爷", PERSON_ELDER, 'm'},
+    {"外公", PERSON_ELDER, 'm'},   {"姥爷", PERSON_ELDER, 'm'},   {"奶奶", PERSON_ELDER, 'f'},
+    {"外婆", PERSON_ELDER, 'f'},   {"姥姥", PERSON_ELDER, 'f'},   {"我哥", PERSON_SIBLING, 'm'},
+    {"哥哥", PERSON_SIBLING, 'm'}, {"弟弟", PERSON_SIBLING, 'm'}, {"我姐", PERSON_SIBLING, 'f'},
+    {"姐姐", PERSON_SIBLING, 'f'}, {"妹妹", PERSON_SIBLING, 'f'}, {"同事", PERSON_OTHERS, 0},
+    {"同学", PERSON_OTHERS, 0},    {"邻居", PERSON_OTHERS, 0},    {"朋友", PERSON_OTHERS, 0},
+    {"室友", PERSON_OTHERS, 0},    {"家人", PERSON_OTHERS, 0},    {"家里人", PERSON_OTHERS, 0},
+    {"家族", PERSON_OTHERS, 0},    {"亲戚", PERSON_OTHERS, 0},    {"亲属", PERSON_OTHERS, 0},
+    {"别人", PERSON_OTHERS, 0},
 };
 
 /* The person word at the start of a span; its length, or 0. */
@@ -117,8 +121,7 @@ const struct person_mention *passage_person(const struct passage *passage, size_
 
 /* The first symptom at or after `from`; text.length when there is none. */
 static size_t next_symptom(struct span text, const struct wordlist *symptoms, size_t from) {
-    size_t term;
-    while (from < text.length && !wordlist_match(symptoms, text, from, &term)) from++;
+    while (from < text.length && infix_match(symptoms, text, from).length == 0) from++;
     return from;
 }
 

@@ -163,31 +163,6 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
     return true;
 }
 
-/* ---- age */
-
-bool age_read(struct span text, size_t from, int *age, const char **unit, size_t *start, size_t *end) {
-    static const struct {
-        const char *suffix, *unit;
-        double most;
-    } AGES[] = {{"周岁", "岁", 130},    {"岁", "岁", 130},   {"个月大", "月", 60},
-                {"个多月大", "月", 60}, {"月龄", "月", 60},  {"个月龄", "月", 60},
-                {"月大", "月", 60},     {"天大", "天", 365}, {"日龄", "天", 365}};
-    for (size_t at = from; at < text.length; at++) {
-        struct quantity number;
-        if (!quantity_read(text, at, &number)) continue;
-        for (size_t i = 0; i < sizeof AGES / sizeof *AGES; i++) {
-            if (!has(text, number.end, AGES[i].suffix) || !(number.value <= AGES[i].most)) continue;
-            *age = (int)number.value;
-            *unit = AGES[i].unit;
-            *start = at;
-            *end = number.end + strlen(AGES[i].suffix);
-            return true;
-        }
-        at = number.end - 1;
-    }
-    return false;
-}
-
 /* ---- vital signs */
 
 /* The first number that follows one of the words with nothing but a few words of measure between; NAN when

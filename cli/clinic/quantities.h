@@ -1,8 +1,8 @@
-/* Numbers with a unit in running text: durations, ages, vital signs. All positions are in plain text. */
+/* Numbers with a unit in running text: durations, vital signs. All positions are in plain text. */
 #ifndef CLINIC_QUANTITIES_H
 #define CLINIC_QUANTITIES_H
 
-#include "cli/clinic/passage.h"
+#include "cli/clinic/text.h"
 
 #include <math.h>
 
@@ -26,8 +26,5 @@ struct vitals {
 
 /* The highest temperature and the first of every other sign in the text. */
 struct vitals vitals_read(struct span text);
-
-/* The first age in the text: value and unit ("岁", "月", "天"), *end behind it. */
-bool age_read(struct span text, size_t from, int *age, const char **unit, size_t *start, size_t *end);
 
 #endif

@@ -52,7 +52,9 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
-                        &report->warnings))
+                        &report->warnings) ||
+        !dangers_find(&clinic->kb, &report->patient, &report->findings, &report->warnings, arena,
+                      &report->must_not_miss))
         return fail_memory(failure);
     struct check_request request = {.kb = &clinic->kb,
                                     .patient = &report->patient,

@@ -5,8 +5,12 @@
 #include "cli/clinic/checks.h"
 #include "cli/clinic/clinic.h"
 #include "cli/clinic/doses.h"
+#include "cli/clinic/must_not_miss.h"
 
 #define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
+
+/* Stands behind every answer of the model. */
+#define REPORT_MODEL_REMARK "以上为模型生成，其中的表现未必是患者所述，以“问诊要点”为准。"
 
 /* Why the model's answer ended. */
 enum report_finish {
@@ -39,6 +43,7 @@ struct report {
     struct span input;
     struct findings findings;
     struct warnings warnings;
+    struct dangers must_not_miss;
     struct differential differential;
     struct suggested_test *tests;
     size_t n_tests;

@@ -13,12 +13,15 @@ struct word {
     size_t term;
 };
 
+struct infixes;
+
 /* Zero-initialise; owned by the arena. A term is its index in `terms`. */
 struct wordlist {
     const char **terms;
     size_t n_terms;
     struct word *words;
     size_t n_words;
+    const struct infixes *infixes; /* that may divide its words (infix.h); NULL: none */
 };
 
 /* Adds a term, unless it is there already. Its name is no word until it is added as one. false: memory

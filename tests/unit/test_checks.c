@@ -177,6 +177,34 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     arena_free(&checked.arena);
 }
 
+/* What is denied supports nothing by itself, and an entry without support is never before one with it. */
+static void test_support_needs_a_present_finding(void **state) {
+    (void)state;
+    static const char *const NOTHING_FITS[] = {"无发热", "没有头晕,没有乏力", "否认皮疹、瘙痒"};
+    struct checked checked;
+    for (size_t i = 0; i < sizeof NOTHING_FITS / sizeof *NOTHING_FITS; i++) {
+        check(&checked, NOTHING_FITS[i], NULL, 0);
+        assert_int_equal(checked.differential.count, 0);
+        arena_free(&checked.arena);
+    }
+    check(&checked, "头痛三天,恶心,怕光,无发热", "1. 可能诊断\n(1) 荨麻疹\n(2) 缺铁性贫血", 0);
+    assert_true(checked.differential.items[0].support > 0);
+    static const char *const UNFIT[] = {"荨麻疹", "缺铁性贫血"};
+    for (size_t i = 0; i < sizeof UNFIT / sizeof *UNFIT; i++) {
+        const struct diagnosis *unfit = entry(&checked, UNFIT[i]);
+        assert_true(unfit->support == 0 && unfit->confidence > 0);
+        assert_string_equal(unfit->source, "model");
+        assert_int_equal(unfit->status, DIAGNOSIS_NEEDS_CONFIRMATION);
+    }
+    bool supported = true;
+    for (size_t i = 0; i < checked.differential.count; i++) {
+        bool here = checked.differential.items[i].support > 0;
+        assert_true(supported || !here);
+        supported = here;
+    }
+    arena_free(&checked.arena);
+}
+
 static void test_an_alias_and_its_name_are_one_entry(void **state) {
     (void)state;
     struct checked checked;
@@ -277,6 +305,7 @@ int main(void) {
         cmocka_unit_test(test_probability_of_a_name),
         cmocka_unit_test(test_rules_alone_rank_the_knowledge_base),
         cmocka_unit_test(test_model_and_knowledge_base_agree_or_not),
+        cmocka_unit_test(test_support_needs_a_present_finding),
         cmocka_unit_test(test_an_alias_and_its_name_are_one_entry),
         cmocka_unit_test(test_age_and_sex_speak_against),
         cmocka_unit_test(test_doses_are_removed),

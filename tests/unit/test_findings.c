@@ -73,6 +73,24 @@ static void test_symptoms_are_present_or_denied(void **state) {
     assert_symptoms("咳嗽\uff0c无发热\uff1b头痛", "咳嗽 头痛", "发热"); /* full-width marks */
 }
 
+/* Words of degree, of course in time and of denial between a body part and its complaint. */
+static void test_a_complaint_may_be_divided(void **state) {
+    (void)state;
+    assert_symptoms("头有点疼", "头痛", "");
+    assert_symptoms("这两天头老是隐隐地疼", "头痛", "");
+    assert_symptoms("肚子有点不舒服", "腹痛", "");
+    assert_symptoms("嗓子特别疼", "咽痛", "");
+    assert_symptoms("胸口一阵阵地闷", "胸闷", "");
+    assert_symptoms("头不疼,嗓子也不怎么疼", "", "头痛 咽痛");
+    assert_symptoms("没有头有点疼的感觉", "", "头痛");
+    assert_symptoms("我妈头有点疼,我嗓子很疼", "头痛", "");
+    assert_symptoms("头很大,手有点短", "", "");
+    struct reading reading;
+    read_text(&reading, "我\uff0c头 有点 疼\uff0c头有点疼");
+    assert_string_equal(reading.findings.positive.items[0].text, "头有点疼");
+    arena_free(&reading.arena);
+}
+
 static void test_what_looks_like_negation_is_none(void **state) {
     (void)state;
     assert_symptoms("不停地咳嗽", "咳嗽", "");
@@ -214,6 +232,58 @@ static void test_the_patient_is_read_from_the_text(void **state) {
     }
 }
 
+/* An age, however it is said, is no duration; a duration is no age. */
+static void test_ages_and_durations_are_told_apart(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        int age; /* -1: unknown */
+        const char *unit, *complaint;
+    } CASES[] = {
+        {"孩子8个月,发烧39度两天", 8, "月", "发热2天"},
+        {"宝宝5个月大,咳嗽3天", 5, "月", "咳嗽3天"},
+        {"宝宝才5个月,咳嗽3天", 5, "月", "咳嗽3天"},
+        {"8个月的宝宝发热两天", 8, "月", "发热2天"},
+        {"8个多月的宝宝,发热", 8, "月", "发热"},
+        {"男,8个月,发热2天", 8, "月", "发热2天"},
+        {"出生20天,发烧", 20, "天", "发热"},
+        {"新生儿,出生两周,发烧", 14, "天", "发热"},
+        {"3岁半,咳嗽", 3, "岁", "咳嗽"},
+        {"1岁半,咳嗽", 18, "月", "咳嗽"},
+        {"2岁3个月,咳嗽2天", 27, "月", "咳嗽2天"},
+        {"半岁,咳嗽", 6, "月", "咳嗽"},
+        {"68岁,咳嗽", 68, "岁", "咳嗽"},
+        {"男,45岁,咳嗽", 45, "岁", "咳嗽"},
+        {"我今年六十二,咳嗽5天", 62, "岁", "咳嗽5天"},
+        {"我今年六十二了,咳嗽", 62, "岁", "咳嗽"},
+        {"年龄:45,咳嗽", 45, "岁", "咳嗽"},
+        {"女儿四岁,咳嗽", 4, "岁", "咳嗽"},
+        {"我妈六十多岁,咳嗽", 60, "岁", "咳嗽"},
+        {"孩子3岁时得过肺炎,现在6岁,咳嗽", 6, "岁", "咳嗽"},
+        {"头痛8个月", -1, NULL, "头痛8个月"},
+        {"孩子头痛8个月", -1, NULL, "头痛8个月"},
+        {"孩子8个月来一直头痛", -1, NULL, "头痛8个月"},
+        {"孩子3天没大便,头痛", -1, NULL, "头痛3天"},
+        {"生完孩子3个月,头痛", -1, NULL, "头痛3个月"},
+        {"3天大便不通,头痛", -1, NULL, "头痛3天"},
+        {"今年3月开始头痛", -1, NULL, "头痛"},
+        {"今年5次头痛", -1, NULL, "头痛"},
+        {"我头痛3天,孩子8个月了", -1, NULL, "头痛3天"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        read_text(&reading, CASES[i].text);
+        print_message("%s\n", CASES[i].text);
+        assert_int_equal(reading.patient.has_age ? reading.patient.age : -1, CASES[i].age);
+        if (CASES[i].unit) assert_string_equal(reading.patient.age_unit, CASES[i].unit);
+        for (size_t j = 0; j < reading.findings.n_durations; j++)
+            print_message("  %s\n", reading.findings.durations[j].text);
+        const char *complaint = reading.findings.positive.count ? reading.findings.chief_complaint : "";
+        assert_string_equal(complaint, CASES[i].complaint);
+        arena_free(&reading.arena);
+    }
+}
+
 static void test_what_the_caller_knows_stays(void **state) {
     (void)state;
     struct arena arena = {0};
@@ -298,6 +368,7 @@ static void test_text_is_checked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_symptoms_are_present_or_denied),
+        cmocka_unit_test(test_a_complaint_may_be_divided),
         cmocka_unit_test(test_what_looks_like_negation_is_none),
         cmocka_unit_test(test_others_past_and_feared_symptoms_are_none),
         cmocka_unit_test(test_findings_keep_the_patients_words),
@@ -305,6 +376,7 @@ int main(void) {
         cmocka_unit_test(test_chief_complaint_is_shorthand),
         cmocka_unit_test(test_vital_signs),
         cmocka_unit_test(test_the_patient_is_read_from_the_text),
+        cmocka_unit_test(test_ages_and_durations_are_told_apart),
         cmocka_unit_test(test_what_the_caller_knows_stays),
         cmocka_unit_test(test_surroundings_of_a_complaint),
         cmocka_unit_test(test_long_text_without_punctuation),

@@ -84,11 +84,27 @@ static void assert_keys(const json_t *object, const char *const *keys) {
 
 static void test_json_has_the_contracts_fields(void **state) {
     (void)state;
-    static const char *const TOP[] = {"schema",       "id",      "created",     "model",
-                                      "department",   "patient", "input",       "findings",
-                                      "differential", "tests",   "warnings",    "urgency",
-                                      "narrative",    "removed", "confidence",  "needs_confirmation",
-                                      "disclaimer",   "usage",   "interrupted", NULL};
+    static const char *const TOP[] = {"schema",
+                                      "id",
+                                      "created",
+                                      "model",
+                                      "department",
+                                      "patient",
+                                      "input",
+                                      "findings",
+                                      "differential",
+                                      "tests",
+                                      "warnings",
+                                      "urgency",
+                                      "narrative",
+                                      "removed",
+                                      "confidence",
+                                      "needs_confirmation",
+                                      "disclaimer",
+                                      "must_not_miss",
+                                      "usage",
+                                      "interrupted",
+                                      NULL};
     static const char *const FINDINGS[] = {
         "chief_complaint", "sites",    "durations", "qualities",   "severity",  "aggravating", "relieving",
         "positive",        "negative", "history",   "medications", "allergies", "vitals",      NULL};
@@ -179,9 +195,9 @@ static void test_identity(void **state) {
 static void test_text_has_its_parts_in_order(void **state) {
     (void)state;
     static const char *const PARTS[] = {
-        "门诊预问诊报告",        "患者:女,35岁。",   "仅供演示",         "问诊要点",    "主诉:头痛3天",
-        "阴性:发热(无发热)",     "体温 36.8℃",       "模型分析",         "1. 可能诊断", "达到长度上限",
-        "已删去 1 处剂量或用法", "核对后的鉴别诊断", "1. 偏头痛(G43.9)", "支持:头痛",   REPORT_DISCLAIMER};
+        "门诊预问诊报告",        "患者：女，35岁",   "仅供演示",           "问诊要点",    "主诉：头痛3天",
+        "阴性：发热（无发热）",  "体温 36.8℃",       "模型分析",           "1. 可能诊断", "达到长度上限",
+        "已删去 1 处剂量或用法", "核对后的鉴别诊断", "1. 偏头痛（G43.9）", "支持：头痛",  REPORT_DISCLAIMER};
     struct report report;
     struct buffer out = {0};
     complete(&report);
@@ -208,6 +224,83 @@ static void test_warnings_come_first(void **state) {
     size_t warning = span_find(buffer_span(&out), span_of("[急诊] 警惕急性冠脉综合征"), 0);
     assert_true(warning < span_find(buffer_span(&out), span_of("问诊要点"), 0));
     buffer_free(&out);
+    report_free(&report);
+}
+
+static bool holds(const struct buffer *out, const char *words) {
+    return span_find(buffer_span(out), span_of(words), 0) != SIZE_MAX;
+}
+
+static void test_the_head_names_patient_and_time(void **state) {
+    (void)state;
+    static const char *const CASES[][2] = {
+        {"55岁,头痛", "  患者：55岁\n"}, {"女,55岁,头痛", "  患者：女，55岁\n"}, {"头痛", "科室：全科\n"}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct report report;
+        struct buffer out = {0};
+        begin(&report, CASES[i][0]);
+        assert_true(format_text(&report, false, &out));
+        assert_true(holds(&out, CASES[i][1]));
+        assert_false(holds(&out, report.id) || holds(&out, report.created) || holds(&out, " \n"));
+        report.created = "2026-01-02T03:04:05+08:00";
+        buffer_free(&out);
+        assert_true(format_text(&report, false, &out));
+        assert_true(holds(&out, "\n2026-01-02 03:04\n"));
+        buffer_free(&out);
+        report_free(&report);
+    }
+}
+
+static void test_what_a_model_wrote_is_marked_once(void **state) {
+    (void)state;
+    struct report report;
+    struct buffer out = {0};
+    complete(&report);
+    json_t *json = as_json(&report);
+    assert_true(span_ends(span_of(text_at(json, "narrative")), span_of("\n\n" REPORT_MODEL_REMARK)));
+    json_decref(json);
+    assert_true(format_text(&report, false, &out));
+    size_t at = span_find(buffer_span(&out), span_of(REPORT_MODEL_REMARK), 0);
+    assert_true(at != SIZE_MAX && at > span_find(buffer_span(&out), span_of("看视乳头"), 0));
+    assert_true(span_find(buffer_span(&out), span_of(REPORT_MODEL_REMARK), at + 1) == SIZE_MAX);
+    buffer_free(&out);
+    report_free(&report);
+}
+
+static void test_a_diagnosis_without_any_basis_says_so(void **state) {
+    (void)state;
+    struct report report;
+    struct buffer out = {0};
+    begin(&report, TEXT);
+    static const struct diagnosis BARE = {
+        .name = "痔", .source = "model", .status = DIAGNOSIS_NEEDS_CONFIRMATION};
+    struct diagnosis items[] = {BARE};
+    report.differential = (struct differential){items, 1, 0, true};
+    assert_true(format_text(&report, false, &out));
+    assert_true(holds(&out, "所述中无支持依据"));
+    buffer_free(&out);
+    report_free(&report);
+}
+
+static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
+    (void)state;
+    struct report report;
+    struct buffer out = {0};
+    begin(&report, "今天突然剧烈头痛");
+    json_t *json = as_json(&report);
+    const json_t *first = json_array_get(json_object_get(json, "must_not_miss"), 0);
+    assert_string_equal(text_at(first, "name"), "蛛网膜下腔出血");
+    assert_string_equal(text_at(first, "icd10"), "I60.9");
+    assert_true(json_array_size(json_object_get(first, "evidence")) > 0);
+    json_decref(json);
+    assert_true(format_text(&report, false, &out));
+    assert_true(holds(&out, "  不可漏诊：蛛网膜下腔出血（I60.9；"));
+    buffer_free(&out);
+    report_free(&report);
+    begin(&report, TEXT); /* no emergency */
+    json = as_json(&report);
+    assert_int_equal(json_array_size(json_object_get(json, "must_not_miss")), 0);
+    json_decref(json);
     report_free(&report);
 }
 
@@ -270,6 +363,10 @@ int main(void) {
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_text_has_its_parts_in_order),
         cmocka_unit_test(test_warnings_come_first),
+        cmocka_unit_test(test_the_head_names_patient_and_time),
+        cmocka_unit_test(test_what_a_model_wrote_is_marked_once),
+        cmocka_unit_test(test_a_diagnosis_without_any_basis_says_so),
+        cmocka_unit_test(test_an_emergency_keeps_dangerous_diseases_in_view),
         cmocka_unit_test(test_json_survives_refused_memory),
         cmocka_unit_test(test_a_knowledge_base_survives_refused_memory),
     };

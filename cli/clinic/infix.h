@@ -1,0 +1,22 @@
+/* Words that come between a body part and its complaint: "头有点疼" says 头疼, "头不疼" denies it. */
+#ifndef CLINIC_INFIX_H
+#define CLINIC_INFIX_H
+
+#include "cli/clinic/wordlist.h"
+
+/* Owned by the arena it was loaded into. */
+struct infixes {
+    struct wordlist body_parts;
+    struct wordlist words; /* of degree, of course in time, of denial */
+    size_t denial;         /* the term of `words` that denies */
+};
+
+struct word_match {
+    size_t length, term; /* length 0: none */
+    bool denied;         /* by a word inside it */
+};
+
+/* The longest word of the list at text[at..], whole or divided by the list's infixes. */
+struct word_match infix_match(const struct wordlist *list, struct span text, size_t at);
+
+#endif
