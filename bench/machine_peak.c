@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,7 +17,7 @@
 #include <immintrin.h>
 #endif
 
-enum { N_PASSES = 15, N_CHAINS = 12, N_STEPS = 1 << 20, SLICE_UNIT = 1024 };
+enum { N_PASSES = 25, N_CHAINS = 12, N_STEPS = 1 << 20, SLICE_UNIT = 2 << 20 /* a large page */ };
 
 /* A pass of one thread. The returned value keeps the compiler from leaving the work out. */
 typedef uint64_t (*probe)(const unsigned char *slice, size_t bytes);
@@ -126,7 +127,8 @@ static size_t slice_size(int32_t n_threads) {
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     if (pages > 0 && page > 0 && bytes > (size_t)pages / 4 * (size_t)page)
         bytes = (size_t)pages / 4 * (size_t)page;
-    return bytes / (size_t)n_threads / SLICE_UNIT * SLICE_UNIT;
+    size_t units = bytes / (size_t)n_threads / SLICE_UNIT;
+    return (units > 0 ? units : 1) * SLICE_UNIT;
 }
 
 bool machine_peak_measure(int32_t n_threads, machine_peak *peak) {
@@ -134,7 +136,9 @@ bool machine_peak_measure(int32_t n_threads, machine_peak *peak) {
     size_t bytes = slice_bytes * (size_t)n_threads;
     unsigned char *buffer = aligned_alloc(SLICE_UNIT, bytes);
     if (!buffer) return false;
-        /* Each thread writes its slice first, so that it lies in the memory near it. */
+    madvise(buffer, bytes,
+            MADV_HUGEPAGE); /* a limit, so without the cost of small pages; where refused, with it */
+                            /* Each thread writes its slice first, so that it lies in the memory near it. */
 #pragma omp parallel num_threads(n_threads)
     memset(buffer + slice_bytes * (size_t)omp_get_thread_num(), 1, slice_bytes);
 

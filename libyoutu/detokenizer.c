@@ -90,10 +90,9 @@ youtu_status youtu_detokenizer_push(youtu_detokenizer *detokenizer, int32_t toke
     size_t n = 0;
     const char *bytes = youtu_token_bytes(d->tokenizer, token, &n);
     if (!bytes || (youtu_token_is_special(d->tokenizer, token) && !d->with_special)) n = 0;
-    size_t total = d->n_held + n, room;
-    if (!size_multiply(total, REPLACEMENT_BYTES + 1, &room) ||
-        !array_reserve((void **)&d->text, &d->capacity, room, 1))
-        return youtu_fail_memory(error, "a token's text", total);
+    size_t total = d->n_held + n; /* far below SIZE_MAX: tokens are parts of one file of bounded size */
+    if (!array_reserve((void **)&d->text, &d->capacity, (REPLACEMENT_BYTES + 1) * total + 1, 1))
+        return youtu_fail_memory(error, "a token's text", (REPLACEMENT_BYTES + 1) * total + 1);
     char *joined = d->text + REPLACEMENT_BYTES * total;
     memcpy(joined, d->held, d->n_held);
     if (n > 0) memcpy(joined + d->n_held, bytes, n);
