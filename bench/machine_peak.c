@@ -136,9 +136,9 @@ bool machine_peak_measure(int32_t n_threads, machine_peak *peak) {
     size_t bytes = slice_bytes * (size_t)n_threads;
     unsigned char *buffer = aligned_alloc(SLICE_UNIT, bytes);
     if (!buffer) return false;
-    madvise(buffer, bytes,
-            MADV_HUGEPAGE); /* a limit, so without the cost of small pages; where refused, with it */
-                            /* Each thread writes its slice first, so that it lies in the memory near it. */
+    /* A limit, so without the cost of small pages, where the system lets it. Each thread writes its slice first, so that it
+     * lies in the memory near it. */
+    madvise(buffer, bytes, MADV_HUGEPAGE);
 #pragma omp parallel num_threads(n_threads)
     memset(buffer + slice_bytes * (size_t)omp_get_thread_num(), 1, slice_bytes);
 
