@@ -405,8 +405,16 @@ static youtu_status load_merges(const json *document, json_node merges, const bo
     return status;
 }
 
-/* Finds each token's origin, in the order of the list: a merge makes its token out of the bytes alone when
- * both sides are made so and nothing goes across their boundary before. */
+/* Whether a merge is the last that its two sides' bytes see, if none comes that this does not know of. */
+static bool can_happen(const bpe *model, const merge_slot *slot) {
+    return model->origins[slot->left].made != NOT_MADE && model->origins[slot->right].made != NOT_MADE &&
+           joint_holds(model, slot->left, slot->right, true);
+}
+
+/* Finds each token's origin, in the order of the list: the merge of two sides made before that meet whole.
+ * What merging makes of some bytes is one run of events, so no other merge into a token that has an origin
+ * ever happens, wherever it stands in the list (vocabularies made from ranks list every pair that spells a
+ * token). One into a token without, whose sides come to be made further down, may: then nothing here is sure. */
 static void find_origins(bpe *model, const merge_list *list) {
     for (int32_t id = 0; id < model->vocab->n_ids; id++) model->origins[id].made = NOT_MADE;
     for (int b = 0; b < 256; b++)
@@ -414,19 +422,15 @@ static void find_origins(bpe *model, const merge_list *list) {
     for (uint32_t rank = 0; rank < list->n; rank++) {
         const merge_slot *slot = list->slots[rank];
         if (slot->rank != rank) continue; /* stands again further down */
-        if (model->origins[slot->left].made == NOT_MADE || model->origins[slot->right].made == NOT_MADE)
-            continue;
-        if (model->origins[slot->merged].made != NOT_MADE) continue;
-        if (!joint_holds(model, slot->left, slot->right, true)) continue;
-        model->origins[slot->merged] =
-            (token_origin){.left = slot->left, .right = slot->right, .made = rank + 1};
+        token_origin *origin = &model->origins[slot->merged];
+        if (origin->made == NOT_MADE && can_happen(model, slot))
+            *origin = (token_origin){.left = slot->left, .right = slot->right, .made = rank + 1};
     }
     model->is_ordered = true;
     for (uint32_t rank = 0; rank < list->n && model->is_ordered; rank++) {
         const merge_slot *slot = list->slots[rank];
-        uint32_t left = model->origins[slot->left].made, right = model->origins[slot->right].made;
-        model->is_ordered = slot->rank != rank ||
-                            ((left <= rank || left == NOT_MADE) && (right <= rank || right == NOT_MADE));
+        bool has_origin = slot->rank != rank || model->origins[slot->merged].made != NOT_MADE;
+        model->is_ordered = has_origin || !can_happen(model, slot);
     }
 }
 

@@ -29,7 +29,8 @@ typedef struct bpe {
     token_origin *origins;    /* [vocab->n_ids as it was when loaded] */
     int32_t *characters;      /* [0x10000] the token that a character of 2 or 3 bytes is by itself, or -1 */
     int32_t byte_tokens[256]; /* -1: the vocabulary lacks the byte */
-    bool is_ordered; /* no merge stands before those that make its sides: origins and characters are right */
+    bool
+        is_ordered; /* no merge that happens stands before those that make its sides: the origins are right */
 } bpe;
 
 /* Reads model.merges: strings "a b" or pairs ["a", "b"]. A pair given twice has its last place. Merges that
