@@ -251,13 +251,14 @@ static world *new_world(int round) {
 
 static void test_definition(void **state) {
     (void)state;
-    int n_ordered = 0, n_rounds = 120;
+    int n_ordered = 0, n_from_ranks = 0, n_rounds = 120;
     for (int round = 0; round < n_rounds; round++) {
         random_state = (uint64_t)round;
         world *w = new_world(round);
         bool ignore_merges = round % 7 == 6;
         load_world(w, ignore_merges, round % 2 == 0);
-        n_ordered += w->model.is_ordered; if (getenv("SHOW")) printf("round %d ordered %d\n", round, w->model.is_ordered);
+        n_ordered += w->model.is_ordered;
+        n_from_ranks += w->model.is_ordered && round % 6 == 5;
         bpe_scratch scratch = {0};
         char word[600];
         for (int i = 0; i < 150; i++) {
@@ -273,6 +274,7 @@ static void test_definition(void **state) {
         free_world(w);
     }
     assert_in_range(n_ordered, n_rounds / 3, n_rounds - n_rounds / 8); /* both kinds were tried */
+    assert_in_range(n_from_ranks, n_rounds / 6 - 4, n_rounds / 6); /* pairs that never happen do no harm */
 }
 
 /* The same by the heap alone, for words of many windows. */
