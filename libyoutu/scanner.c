@@ -1,10 +1,10 @@
-/* Why not PCRE2 alone. Measured on one core of an AMD EPYC (Zen 4) that others were using too, in MB of prose a second of
- * processor time, with a vocabulary of 128,000:
- *                                       English   Chinese
- *   cut into words by PCRE2 10.42, JIT         89       115
- *   cut into words by this file               181       278
- *   youtu_encode with PCRE2                    33        22
- *   youtu_encode with this file                52        27
+/* Why not PCRE2 alone. Measured on one core of an AMD EPYC (Zen 4), in MB of prose a second of processor time,
+ * with a vocabulary of 128,000:
+ *                                        English   Chinese
+ *   cut into words by PCRE2 10.42, JIT        90       116
+ *   cut into words by this file              183       274
+ *   youtu_encode with PCRE2                   42        30
+ *   youtu_encode with this file               63        35
  * And its classes of characters are those of one version of Unicode, whichever PCRE2 is installed.
  * tests/unit/test_pretokenize.c compares the two. */
 #include "scanner.h"
