@@ -1,28 +1,12 @@
 /* The model's answer: its sections, its diagnoses held against the knowledge base, its doses removed. */
 #include "cli/clinic/checks.h"
-#include "cli/clinic/clinic.h"
 #include "cli/clinic/doses.h"
+#include "clinic_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdlib.h>
-
-static struct clinic clinic;
-
-static int open_clinic(void **state) {
-    (void)state;
-    struct failure failure;
-    if (clinic_open(&clinic, NULL, &failure)) return 0;
-    print_error("%s\n", failure.message);
-    return -1;
-}
-
-static int close_clinic(void **state) {
-    (void)state;
-    clinic_close(&clinic);
-    return 0;
-}
 
 /* ---- sections */
 

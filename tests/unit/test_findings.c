@@ -1,26 +1,10 @@
 /* What rules read from a patient's text: symptoms with their polarity, times, vital signs, the patient. */
-#include "cli/clinic/clinic.h"
+#include "clinic_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdlib.h>
-
-static struct clinic clinic;
-
-static int open_clinic(void **state) {
-    (void)state;
-    struct failure failure;
-    if (clinic_open(&clinic, NULL, &failure)) return 0;
-    print_error("%s\n", failure.message);
-    return -1;
-}
-
-static int close_clinic(void **state) {
-    (void)state;
-    clinic_close(&clinic);
-    return 0;
-}
 
 struct reading {
     struct arena arena;

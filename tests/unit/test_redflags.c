@@ -1,26 +1,10 @@
 /* Red flags: which fire on which texts, what they do not fire on, and how a rule file is refused. */
-#include "cli/clinic/clinic.h"
+#include "clinic_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 #include <stdlib.h>
-
-static struct clinic clinic;
-
-static int open_clinic(void **state) {
-    (void)state;
-    struct failure failure;
-    if (clinic_open(&clinic, NULL, &failure)) return 0;
-    print_error("%s\n", failure.message);
-    return -1;
-}
-
-static int close_clinic(void **state) {
-    (void)state;
-    clinic_close(&clinic);
-    return 0;
-}
 
 /* The rules that fire, divided by spaces, in *fired; the urgency. */
 static enum urgency check(const char *text, char fired[256]) {

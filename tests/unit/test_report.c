@@ -1,28 +1,13 @@
 /* The report and its formats: the contract's fields, absent facts, and every allocation of JSON refused in
  * turn. */
 #include "cli/clinic/format.h"
+#include "clinic_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
 #include <jansson.h>
 #include <stdlib.h>
-
-static struct clinic clinic;
-
-static int open_clinic(void **state) {
-    (void)state;
-    struct failure failure;
-    if (clinic_open(&clinic, NULL, &failure)) return 0;
-    print_error("%s\n", failure.message);
-    return -1;
-}
-
-static int close_clinic(void **state) {
-    (void)state;
-    clinic_close(&clinic);
-    return 0;
-}
 
 static const char TEXT[] = "女,35岁,头痛三天,集中在太阳穴,恶心,看强光会加重,无发热,体温36.8℃";
 static const char ANSWER[] =
