@@ -51,6 +51,21 @@ $B/$(SO): $(LIB_OBJ)
 $B/libyoutu.so: $B/$(SO)
 	ln -sf $(SO) $@
 
+# ---- CUDA: a plugin, built where there is nvcc ----
+
+NVCC      ?= $(firstword $(wildcard $(addsuffix /nvcc,$(subst :, ,$(PATH)) /usr/local/cuda/bin)))
+NVCCFLAGS := -std=c++17 -O3 -lineinfo -cudart shared --Werror all-warnings -Xptxas -warn-spills,-warn-lmem-usage \
+             $(foreach sm,86 89,-gencode arch=compute_$(sm),code=[sm_$(sm),compute_$(sm)]) \
+             -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-Wshadow
+CUDA_SRC  := $(wildcard kernels/cuda/*.cu)
+CUDA_OBJ  := $(CUDA_SRC:%.cu=$B/%.o)
+CUDA_UNIT := $(patsubst %.cu,$B/%,$(wildcard tests/cuda/test_*.cu))
+
+$B/%.o: %.cu Makefile
+	@mkdir -p $(@D)
+	@echo "NVCC $<"
+	@$(NVCC) $(CPPFLAGS) $(NVCCFLAGS) -MMD -MF $(@:.o=.d) -c $< -o $@
+
 # What is compiled in: knowledge base, templates.
 $B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/templates/*)
 
@@ -103,6 +118,9 @@ $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
 	ar rcs $@ $^
 $(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/unit/fixture.o $B/tests/unit/clinic_fixture.o $B/libclinic.a $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
+
+$(CUDA_UNIT): $B/%: $B/%.o $(CUDA_OBJ) $B/libyoutu.a
+	$(NVCC) -cudart shared $^ -o $@ -Xcompiler -fopenmp -lcublas -lcmocka $(LIB_LIBS)
 
 $B/torture: $B/tests/torture/torture.o $B/tests/torture/failing_calls.o $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)

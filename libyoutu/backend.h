@@ -62,9 +62,22 @@ typedef struct linear_output {
     activation out;
 } linear_output;
 
+/* A model's weights on a device, shared by its contexts. */
+typedef struct resident resident;
+
+typedef struct attach_request {
+    int32_t ordinal; /* which of the machine's devices */
+    const model_config *model;
+    model_weights *weights; /* whose `resident` fields the first open fills; they outlive the resident */
+    dtype type;             /* to hold weights in: F16 or BF16 */
+    youtu_progress progress; /* while weights go to the device; may be NULL */
+    void *progress_user;
+} attach_request;
+
 typedef struct device_config {
     const model_config *model;
     const model_weights *weights;
+    resident *resident;       /* NULL: weights are used where they are mapped */
     const char *instructions; /* CPU: NULL = the best there is */
     int32_t n_batch;
     int32_t n_threads;
@@ -75,11 +88,31 @@ typedef struct device_config {
 /* One context's share of a device: activations, cache, scratch. */
 typedef struct device device;
 
+/* A draw from one row of logits, on the device; the rules are those of sampler.c. */
+typedef struct token_draw {
+    float temperature, top_p, min_p, repetition_penalty;
+    int32_t top_k;
+    double uniform;          /* in [0, 1): where in the distribution the draw falls */
+    const int32_t *accepted; /* [n_accepted] distinct tokens under the penalty; valid until finish */
+    int32_t n_accepted;
+
+    int32_t token;         /* filled by finish; -1: a logit, or the largest score, is not finite */
+    float log_probability; /* of the token under the logits as they are */
+} token_draw;
+
 typedef struct backend {
     const char *name;
 
-    /* Bytes that open would take. */
+    /* Finds the device; uploads nothing yet. label [label_size] receives its name. NULL: a backend without.
+     * Errors: DEVICE, UNSUPPORTED (a shape that its kernels do not have), MEMORY. */
+    youtu_status (*attach)(const attach_request *request, resident **out, char *label, size_t label_size,
+                           youtu_error *error);
+    void (*detach)(resident *r);
+
+    /* Bytes that open would take, weights aside. */
     uint64_t (*memory)(const device_config *config);
+    /* The first open of a resident uploads its weights, once it is known that they and the context fit. Any
+     * thread. Errors: MEMORY, DEVICE. */
     youtu_status (*open)(const device_config *config, device **out, youtu_error *error);
     void (*close)(device *d);
 
@@ -109,8 +142,14 @@ typedef struct backend {
     /* GATED = silu(gate y) * (up y), y = rmsnorm(HIDDEN; norm) */
     void (*gated_mlp)(device *d, const matrix *norm, float epsilon, const matrix *gate, const matrix *up);
 
-    /* logits[k] = head rmsnorm(HIDDEN[output_row[k]]; final_norm): [n_outputs, vocab] in host memory. */
+    /* logits[k] = head rmsnorm(HIDDEN[output_row[k]]; final_norm): [n_outputs, vocab] in host memory; logits
+     * NULL (only with `draw`) = they stay on the device. */
     void (*head)(device *d, const matrix *norm, float epsilon, const matrix *w, float *logits);
+
+    /* Draws a token from each output's logits: draws [n_outputs]. NULL: a backend without. */
+    void (*draw)(device *d, token_draw *draws);
+    /* Copies the last step's logits [n_outputs, vocab], which head left on the device. */
+    youtu_status (*fetch_logits)(device *d, float *logits, youtu_error *error);
 
     /* Completes the step; reports what failed on the device. */
     youtu_status (*finish)(device *d, youtu_error *error);

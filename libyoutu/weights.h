@@ -14,6 +14,7 @@ typedef struct matrix {
     int32_t n_in;
     const void *bias; /* [n_out] of bias_type, or NULL */
     dtype bias_type;
+    const void *resident; /* a device's own copy, as its backend keeps it; or NULL */
 } matrix;
 
 typedef struct layer_weights {
