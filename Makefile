@@ -116,7 +116,7 @@ unit outside valgrind: export OMP_WAIT_POLICY = passive
 $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
 	@rm -f $@
 	ar rcs $@ $^
-$(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/unit/fixture.o $B/tests/unit/clinic_fixture.o $B/libclinic.a $B/libyoutu.a
+$(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/golden/golden_model.o $B/tests/unit/fixture.o $B/tests/unit/clinic_fixture.o $B/libclinic.a $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
 
 $(CUDA_UNIT): $B/%: $B/%.o $(CUDA_OBJ) $B/libyoutu.a

@@ -13,9 +13,12 @@ extern "C" {
 #include "libyoutu/backend.h"
 }
 
+// What a status of cuBLAS is as an error of CUDA.
+cudaError_t cublas_error(cublasStatus_t status);
+
 // ---- weights.cu ----
 
-// A linear map on the device: [n_out_p, n_in_p] of fp16 or bf16, zeros where padded.
+// A linear map on the device: [n_out_p, n_in_p] of fp16 or bf16, zeros where padded, columns as packed_column says.
 struct device_matrix {
     const void *data;
     const float *bias; // [n_out_p] or NULL
@@ -23,13 +26,14 @@ struct device_matrix {
 };
 
 // Where a stored matrix goes: of each `group` rows those from `first` to `end` - 1; column c of the i-th of
-// group g to  g * group_stride + i * row_stride + (c / column_group) * column_group_stride
-//             + (c % column_group) * column_stride  (values).
+// group g to value  g * group_stride + i * row_stride + j * column_stride, where j is the column with its groups set
+// apart, c / column_group * column_group_stride + c % column_group, and in packed order if the map says so.
 struct pack_map {
     int group, first, end;
     size_t group_stride, row_stride;
-    int column_group;
-    size_t column_group_stride, column_stride;
+    int column_group, column_group_stride;
+    size_t column_stride;
+    bool packed;
 };
 
 // `rows` rows of n_in stored values (dtype stored) that begin with row first_row of the matrix.
@@ -38,26 +42,26 @@ cudaError_t pack_rows(cudaStream_t stream, const void *stored, dtype stored_type
 
 // ---- rows.cu: embedding, norms, gating: what works along single rows ----
 
-// hidden[i] = embedding[token[i]]; squares[i, tile] = sum of squares of 16 values (squares may be NULL).
-cudaError_t embed_rows(cudaStream_t stream, const step_rows &rows, int n, const void *embedding, dtype type, int width,
-                       int width_p, float *hidden, float *squares);
+// hidden[i] = embedding[token[i]] (packed columns), rows of width_p values; squares[i, tile] = sum of squares of 16 values (may be NULL).
+cudaError_t embed_rows(cudaStream_t stream, const step_rows &rows, int n, const void *embedding, dtype type, int width_p,
+                       float *hidden, float *squares);
 
 // out[k] = x[row[k]] / sqrt(mean(x^2) + epsilon) * norm; row NULL = k.
 cudaError_t norm_rows(cudaStream_t stream, const float *x, size_t x_stride, const int *row, int n, int width,
                       const float *norm, float epsilon, float *out, size_t out_stride);
 
-// high = x as 16 bits; low = what is left of it, or NULL. norm NULL = x as it is.
+// high = x as 16 bits, columns as packed_column says; low = what is left of it, or NULL. norm NULL = x as it is.
 cudaError_t round_rows(cudaStream_t stream, const float *x, size_t x_stride, int n, int width, int width_p,
                        const float *norm, float epsilon, dtype type, void *high, void *low);
 
-// gated = silu(gate) * up; gate_up [n, 2 * width_p8] in groups of 8 gates, then their 8 ups.
+// gated = silu(gate) * up; gate_up [n, stride] in groups of 8 gates, then their 8 ups.
 cudaError_t gate_rows(cudaStream_t stream, const float *gate_up, size_t stride, int n, int width, float *gated,
                       size_t gated_stride);
 
 // ---- linear.cu: few rows, weights streamed once ----
 
 // x[r] for r < n; with norm: x / sqrt(sum of squares / width + epsilon) * norm, the sum from n_squares partial sums
-// of the row: squares[r * squares_stride ..].
+// of the row, squares[r * squares_stride ..]; both are multiples of 4.
 struct linear_input {
     const float *x;
     size_t stride;

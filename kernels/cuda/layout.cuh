@@ -21,6 +21,14 @@ __host__ __device__ constexpr int padded(int n, int unit) {
     return (n + unit - 1) / unit * unit;
 }
 
+// Where column c of a linear map's weights lies in its row. A lane of linear.cu takes 8 neighbouring weights (16 bytes)
+// and the 8 inputs they belong to; the inputs come from fp32 rows in two loads of 16 bytes, each of which should fall
+// beside those of the next lane. So of every 32 columns lane t takes 4t.. and 16 + 4t.., and these lie together.
+__host__ __device__ constexpr int packed_column(int c) {
+    int lane = c % 16 / 4, load = c % 32 / 16;
+    return c / 32 * 32 + 8 * lane + 4 * load + c % 4;
+}
+
 // Head sizes; *_p padded to HEAD_PAD.
 struct head_shape {
     int n_heads;
