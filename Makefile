@@ -55,16 +55,30 @@ $B/libyoutu.so: $B/$(SO)
 
 NVCC      ?= $(firstword $(wildcard $(addsuffix /nvcc,$(subst :, ,$(PATH)) /usr/local/cuda/bin)))
 NVCCFLAGS := -std=c++17 -O3 -lineinfo -cudart shared --Werror all-warnings -Xptxas -warn-spills,-warn-lmem-usage \
-             $(foreach sm,86 89,-gencode arch=compute_$(sm),code=[sm_$(sm),compute_$(sm)]) \
+             -gencode arch=compute_80,code=compute_80 $(foreach sm,86 89,-gencode arch=compute_$(sm),code=sm_$(sm)) \
              -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra,-Wshadow
 CUDA_SRC  := $(wildcard kernels/cuda/*.cu)
 CUDA_OBJ  := $(CUDA_SRC:%.cu=$B/%.o)
-CUDA_UNIT := $(patsubst %.cu,$B/%,$(wildcard tests/cuda/test_*.cu))
+CUDA_UNIT  := $(patsubst %.cu,$B/%,$(wildcard tests/cuda/test_*.cu))
+CUDA_MODEL := $(patsubst %.c,$B/%,$(wildcard tests/cuda/test_*.c))
 
 $B/%.o: %.cu Makefile
 	@mkdir -p $(@D)
 	@echo "NVCC $<"
 	@$(NVCC) $(CPPFLAGS) $(NVCCFLAGS) -MMD -MF $(@:.o=.d) -c $< -o $@
+
+PLUGIN    := $B/libyoutu_cuda.so
+# It carries its own copy of the library's messages, and exports youtu_cuda_plugin alone.
+$(PLUGIN): $(CUDA_OBJ) $B/libyoutu/error.o
+	$(NVCC) -shared -cudart shared $^ -o $@ -Xlinker --no-undefined,-soname,$(@F) -Xcompiler "$(LDFLAGS)" -lcublas
+cuda: $(PLUGIN)                             ## the CUDA plugin, where nvcc is
+ifneq ($(NVCC),)
+all: cuda
+else
+all: no-cuda
+no-cuda:
+	@echo "no nvcc: built without the CUDA plugin"
+endif
 
 # What is compiled in: knowledge base, templates.
 $B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/templates/*)
@@ -119,8 +133,16 @@ $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
 $(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/golden/golden_model.o $B/tests/unit/fixture.o $B/tests/unit/clinic_fixture.o $B/libclinic.a $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
 
+# The plugin that unit tests find beside them, so that none depends on what a machine has.
+$B/tests/unit/libyoutu_cuda.so: $B/tests/unit/fake_plugin.o $B/libyoutu.a
+	$(CC) -shared $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
+$(UNIT): | $B/tests/unit/libyoutu_cuda.so
+
 $(CUDA_UNIT): $B/%: $B/%.o $(CUDA_OBJ) $B/libyoutu.a
-	$(NVCC) -cudart shared $^ -o $@ -Xcompiler -fopenmp -lcublas -lcmocka $(LIB_LIBS)
+	$(NVCC) -cudart shared $^ -o $@ -Xcompiler "$(LDFLAGS)" -lcublas -lcmocka $(LIB_LIBS)
+# What drives the plugin through the library.
+$(CUDA_MODEL): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/golden/golden_model.o $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS)
 
 $B/torture: $B/tests/torture/torture.o $B/tests/torture/failing_calls.o $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
@@ -131,7 +153,7 @@ pytest = YOUTU_BUILD=$(abspath $B) CC=$(CC) $(python) -m pytest -q -p no:cachepr
 
 unit: $(UNIT)                               ## C tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
-outside: all $B/torture                     ## tests that drive the programs
+outside: all $B/torture $B/tests/unit/libyoutu_cuda.so  ## tests that drive the programs
 	$(pytest) tests
 test:                                       ## all tests (installs what they need)
 	@sh scripts/setup.sh test
@@ -169,6 +191,7 @@ help:                                       ## this list
 
 clean:                                      ## removes the build folder
 	rm -rf $B
-.PHONY: all lib bench install uninstall unit outside test asan valgrind check demo help clean
+
+.PHONY: all lib bench cuda no-cuda install uninstall unit outside test asan valgrind check demo help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

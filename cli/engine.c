@@ -68,10 +68,11 @@ static void show_loading(void *user, uint64_t done, uint64_t total) {
 
 bool engine_open(struct engine *engine, const struct options *options, const char *directory,
                  struct progress *progress, struct failure *failure) {
-    *engine = (struct engine){.info = {.size = sizeof engine->info}};
+    *engine = (struct engine){.info = {.size = sizeof engine->info}, .progress = progress};
     youtu_model_options model_options = youtu_model_options_default();
     youtu_error error;
     model_options.device = options->device;
+    model_options.weights = options->weights;
     model_options.progress = show_loading;
     model_options.progress_user = progress;
     youtu_status status = youtu_model_open(directory, &model_options, &engine->model, &error);
@@ -82,9 +83,6 @@ bool engine_open(struct engine *engine, const struct options *options, const cha
     youtu_model_get_info(engine->model, &engine->info);
     engine->tokenizer = youtu_model_tokenizer(engine->model);
     if (!engine->tokenizer) return fail(failure, STATUS_MODEL, "模型:%s 中没有 tokenizer.json", directory);
-    if (strcmp(options->dtype, "auto") != 0 && strcmp(options->dtype, engine->info.dtype) != 0)
-        return fail(failure, STATUS_MODEL, "模型:%s 的权重为 %s,不是 --dtype %s;本版本不转换权重", directory,
-                    engine->info.dtype, options->dtype);
     return true;
 }
 
@@ -139,11 +137,14 @@ bool engine_prepare(struct engine *engine, const struct options *options, size_t
     if (engine->n_context > engine->info.max_positions)
         return fail(failure, STATUS_USAGE, "--ctx:%d 超过模型的上限 %d", engine->n_context,
                     engine->info.max_positions);
-    if (youtu_context_new(engine->model, &context_options, &engine->context, &error) != YOUTU_OK)
-        return engine_fail(failure, "上下文", &error);
+    youtu_status status = youtu_context_new(engine->model, &context_options, &engine->context, &error);
+    progress_clear(engine->progress);
+    if (status != YOUTU_OK) return engine_fail(failure, "上下文", &error);
     const youtu_sampler_options sampler_options = sampling(engine, options);
     if (youtu_sampler_new(&sampler_options, engine->info.vocab_size, &engine->sampler, &error) != YOUTU_OK)
         return engine_fail(failure, "采样", &error);
+    if (engine->info.device_note && !options->quiet)
+        fprintf(stderr, "未使用 GPU:%s\n", engine->info.device_note);
     return true;
 }
 

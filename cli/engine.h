@@ -15,6 +15,7 @@ struct engine {
     youtu_model *model;
     const youtu_tokenizer *tokenizer; /* the model's */
     youtu_model_info info;
+    struct progress *progress; /* of loading; the caller's */
     youtu_context *context;
     int32_t n_context; /* tokens */
     youtu_sampler *sampler;
@@ -25,12 +26,13 @@ struct engine {
  * and those beside the program. Owned by the arena; NULL with *failure when there is none. */
 const char *engine_find_model(const char *given, struct arena *arena, struct failure *failure);
 
-/* Opens the model with its tokenizer. Free with engine_close, also after a failure. */
+/* Opens the model with its tokenizer. Free with engine_close, also after a failure; progress lives until
+ * then. */
 bool engine_open(struct engine *engine, const struct options *options, const char *directory,
                  struct progress *progress, struct failure *failure);
 
 /* Makes the sampler, and a context with room for at least `n_tokens` where --ctx does not say another size.
- */
+ * Tells on standard error why device auto came to be the CPU, unless --quiet. */
 bool engine_prepare(struct engine *engine, const struct options *options, size_t n_tokens,
                     struct failure *failure);
 

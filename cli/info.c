@@ -33,22 +33,22 @@ static bool describe_model(const struct engine *engine, const struct options *op
     if (info->notice) buffer_format(out, "提示      %s\n", info->notice);
     buffer_format(out, "结构      %d 层,宽 %d,%d 头,词表 %d,最长 %d 个词元\n", info->n_layers,
                   info->hidden_size, info->n_heads, info->vocab_size, info->max_positions);
-    buffer_format(out, "权重      %.1f 百万参数,%s,%.1f MiB\n", (double)info->n_parameters / 1e6, info->dtype,
+    buffer_format(out, "权重      %.1f 百万参数,文件中 %.1f MiB\n", (double)info->n_parameters / 1e6,
                   mib(info->weight_bytes));
-    buffer_format(out, "设备      %s\n", info->device);
+    buffer_format(out, "设备      %s,权重为 %s\n", info->device, info->dtype);
+    if (info->device_note) buffer_format(out, "          未使用 GPU:%s\n", info->device_note);
     buffer_format(out, "上下文    %d 个词元,%.1f MiB(每词元每层缓存 %d 个值)\n", context.n_tokens,
                   mib(context_bytes), info->latent_size);
     return true;
 }
 
 static bool describe(const struct options *options, struct clinic *clinic, struct engine *engine,
-                     struct buffer *out, struct failure *failure) {
-    struct progress progress = progress_new(options->quiet);
+                     struct progress *progress, struct buffer *out, struct failure *failure) {
     if (!clinic_open(clinic, options->kb, failure)) return false;
     buffer_format(out, "版本      youtu-diagnose %s\n", youtu_version());
     describe_rules(clinic, out);
     const char *directory = engine_find_model(options->model, &clinic->arena, failure);
-    return directory && engine_open(engine, options, directory, &progress, failure) &&
+    return directory && engine_open(engine, options, directory, progress, failure) &&
            describe_model(engine, options, directory, out, failure);
 }
 
@@ -56,11 +56,12 @@ static bool describe(const struct options *options, struct clinic *clinic, struc
 bool command_info(const struct options *options, struct failure *failure) {
     struct clinic clinic = {0};
     struct engine engine = {0};
+    struct progress progress = progress_new(options->quiet);
     struct buffer text = {0};
     struct output output;
     struct failure unwritten;
     output_open(&output, NULL);
-    bool described = describe(options, &clinic, &engine, &text, failure);
+    bool described = describe(options, &clinic, &engine, &progress, &text, failure);
     bool written =
         text.failed ? fail_memory(&unwritten) : output_write(&output, buffer_span(&text), &unwritten);
     if (described && !written) *failure = unwritten;

@@ -22,6 +22,8 @@ enum option_kind {
 enum { FOR_DIAGNOSE = 1 << COMMAND_DIAGNOSE, FOR_CHAT = 1 << COMMAND_CHAT, FOR_INFO = 1 << COMMAND_INFO };
 enum { FOR_MODEL = FOR_DIAGNOSE | FOR_CHAT, FOR_ALL = FOR_MODEL | FOR_INFO };
 
+#define DTYPE_NAMES "auto|bf16|fp16"
+
 #define FIELD(name) offsetof(struct options, name)
 
 static const struct option_entry {
@@ -36,7 +38,8 @@ static const struct option_entry {
     {"model", OPTION_TEXT, FOR_ALL, FIELD(model), 0, 0, "DIR",
      "模型目录(默认:环境变量 YOUTU_MODEL,再找 models/youtu-demo)"},
     {"device", OPTION_TEXT, FOR_ALL, FIELD(device), 0, 0, "auto|cpu|cuda[:N]", "运行设备(默认 auto)"},
-    {"dtype", OPTION_DTYPE, FOR_ALL, FIELD(dtype), 0, 0, "auto|bf16", "权重类型(默认 auto:按模型文件)"},
+    {"dtype", OPTION_DTYPE, FOR_ALL, FIELD(weights), 0, 0, DTYPE_NAMES,
+     "权重类型(默认 auto:CPU 按模型文件,GPU 用 fp16)"},
     {"threads", OPTION_INT, FOR_ALL, FIELD(threads), 1, 1024, "N",
      "线程数(默认:可用的每个核一个,小模型一个)"},
     {"ctx", OPTION_INT, FOR_ALL, FIELD(ctx), 16, 1 << 20, "N", "上下文的词元数(默认:按需要,最多 8192)"},
@@ -71,7 +74,6 @@ static struct options default_options(void) {
     return (struct options){
         .command = COMMAND_DIAGNOSE,
         .device = "auto",
-        .dtype = "auto",
         .department = "全科",
         .threads = NOT_GIVEN,
         .ctx = NOT_GIVEN,
@@ -133,6 +135,17 @@ static bool parse_age(const struct option_entry *entry, const char *value, struc
     return refuse_value(entry, value, "整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天", failure);
 }
 
+static bool parse_dtype(const struct option_entry *entry, const char *value, youtu_weights *weights,
+                        struct failure *failure) {
+    static const struct {
+        const char *name;
+        youtu_weights weights;
+    } TYPES[] = {{"auto", YOUTU_WEIGHTS_AUTO}, {"bf16", YOUTU_WEIGHTS_BF16}, {"fp16", YOUTU_WEIGHTS_F16}};
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
+        if (strcmp(value, TYPES[i].name) == 0) return *weights = TYPES[i].weights, true;
+    return refuse_value(entry, value, DTYPE_NAMES "(本版本的类型)", failure);
+}
+
 static bool parse_format(const struct option_entry *entry, const char *value, struct options *options,
                          struct failure *failure) {
     const struct report_format *format = format_find(value);
@@ -159,10 +172,7 @@ static bool set_option(const struct option_entry *entry, const char *value, stru
     case OPTION_TEXT:
         if (!*value) return refuse_value(entry, value, "非空的值", failure);
         return *(const char **)field = value, true;
-    case OPTION_DTYPE:
-        if (strcmp(value, "auto") != 0 && strcmp(value, "bf16") != 0)
-            return refuse_value(entry, value, "auto 或 bf16(本版本的类型)", failure);
-        return *(const char **)field = value, true;
+    case OPTION_DTYPE: return parse_dtype(entry, value, (youtu_weights *)field, failure);
     case OPTION_SEX:
         options->patient.sex = strcmp(value, "男") == 0   ? SEX_MALE
                                : strcmp(value, "女") == 0 ? SEX_FEMALE

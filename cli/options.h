@@ -5,6 +5,8 @@
 #include "cli/clinic/findings.h"
 #include "cli/clinic/format.h"
 
+#include "youtu.h"
+
 enum command { COMMAND_DIAGNOSE, COMMAND_CHAT, COMMAND_INFO, COMMAND_HELP, COMMAND_VERSION };
 
 /* Numbers that were not given are NAN or NOT_GIVEN: the model's own settings or the product's then hold. */
@@ -13,11 +15,12 @@ enum command { COMMAND_DIAGNOSE, COMMAND_CHAT, COMMAND_INFO, COMMAND_HELP, COMMA
 struct options {
     enum command command;
     const char *text; /* the patient's, or NULL: standard input */
-    const char *model, *device, *dtype, *department, *output, *kb, *templates;
+    const char *model, *device, *department, *output, *kb, *templates;
     int threads, ctx, max_tokens, top_k;
     double temperature, top_p, min_p, repetition_penalty, confidence;
     int64_t seed;
     struct patient patient; /* --age, --sex */
+    youtu_weights weights;  /* --dtype */
     const struct report_format *format;
     bool greedy, think, rules_only, no_stream, quiet;
 };

@@ -88,6 +88,9 @@ typedef struct device_config {
 /* One context's share of a device: activations, cache, scratch. */
 typedef struct device device;
 
+/* Most draws of a step. */
+#define MAX_DRAWS 16
+
 /* A draw from one row of logits, on the device; the rules are those of sampler.c. */
 typedef struct token_draw {
     float temperature, top_p, min_p, repetition_penalty;
@@ -146,10 +149,10 @@ typedef struct backend {
      * NULL (only with `draw`) = they stay on the device. */
     void (*head)(device *d, const matrix *norm, float epsilon, const matrix *w, float *logits);
 
-    /* Draws a token from each output's logits: draws [n_outputs]. NULL: a backend without. */
+    /* Draws a token from each output's logits: draws [n_outputs], at most MAX_DRAWS. NULL: a backend without. */
     void (*draw)(device *d, token_draw *draws);
-    /* Copies the last step's logits [n_outputs, vocab], which head left on the device. */
-    youtu_status (*fetch_logits)(device *d, float *logits, youtu_error *error);
+    /* Copies the last step's logits [n, vocab], n its outputs, which head left on the device. NULL without draw. */
+    youtu_status (*fetch_logits)(device *d, int32_t n, float *logits, youtu_error *error);
 
     /* Completes the step; reports what failed on the device. */
     youtu_status (*finish)(device *d, youtu_error *error);

@@ -57,6 +57,7 @@ static youtu_status configure(const youtu_model *model, const youtu_context_opti
     if (status != YOUTU_OK) return status;
     *config = (device_config){.model = &model->config,
                               .weights = &model->weights,
+                              .resident = model->resident,
                               .instructions = model->instructions,
                               .n_batch = options->n_batch,
                               .n_threads = options->n_threads,
@@ -181,9 +182,14 @@ static youtu_status reserve_rows(youtu_context *c, const youtu_batch *batch, you
     return status;
 }
 
-static youtu_status reserve_logits(youtu_context *c, const youtu_batch *batch, youtu_error *error) {
-    size_t outputs = 0, floats, vocab = (size_t)c->model->config.vocab_size;
+static size_t count_outputs(const youtu_batch *batch) {
+    size_t outputs = 0;
     for (size_t i = 0; i < batch->count; i++) outputs += wants_logits(batch, i);
+    return outputs;
+}
+
+static youtu_status reserve_logits(youtu_context *c, size_t outputs, youtu_error *error) {
+    size_t floats, vocab = (size_t)c->model->config.vocab_size;
     if (!size_multiply(outputs, vocab, &floats)) floats = SIZE_MAX;
     if (floats <= c->logits_capacity) return YOUTU_OK;
     /* Exactly what is asked for: the old content is dead, and doubling would waste megabytes. */
@@ -246,32 +252,62 @@ static youtu_status check_finite(const youtu_context *c, const step *s, const fl
                 return youtu_fail(
                     error, YOUTU_E_NUMERIC,
                     "the logits after position %d are not finite (token %d: %f): the weights of model \"%s\" "
-                    "are damaged",
+                    "are damaged%s",
                     s->position[s->output_row[k]], j, (double)logits[(size_t)k * (size_t)vocab + (size_t)j],
-                    c->model->name);
+                    c->model->name,
+                    c->model->resident && c->model->weights_type == DTYPE_F16
+                        ? ", or too large for fp16: try bf16 (--dtype bf16)"
+                        : "");
     return YOUTU_OK;
 }
 
-youtu_status youtu_decode(youtu_context *c, const youtu_batch *batch, youtu_error *error) {
-    if (!c) return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_decode: the context is NULL");
+/* The step with its logits to the host: behind those that the batch has already. */
+static youtu_status forward(youtu_context *c, const step *s, youtu_error *error) {
+    float *logits = s->n_outputs > 0 ? c->logits + c->n_logits * (size_t)c->model->config.vocab_size : NULL;
+    youtu_status status = model_forward(c->model, c->device, s, logits, NULL, error);
+    if (status == YOUTU_OK) status = check_finite(c, s, logits, error);
+    c->n_logits += (size_t)s->n_outputs;
+    return status;
+}
+
+/* The step with a draw from its one output. Where the device could not draw, the host shall see why. */
+static youtu_status forward_draw(youtu_context *c, const step *s, token_draw *draw, youtu_error *error) {
+    youtu_status status = model_forward(c->model, c->device, s, NULL, draw, error);
+    if (status != YOUTU_OK || draw->token >= 0) return status;
+    status = reserve_logits(c, 1, error);
+    if (status == YOUTU_OK) status = c->model->backend->fetch_logits(c->device, 1, c->logits, error);
+    if (status == YOUTU_OK) status = check_finite(c, s, c->logits, error);
+    c->n_logits = 1;
+    return status;
+}
+
+/* All or nothing. draw NULL: all logits to the host. */
+static youtu_status decode(youtu_context *c, const youtu_batch *batch, token_draw *draw, youtu_error *error) {
     youtu_status status = check_batch(c, batch, error);
     if (status != YOUTU_OK) return status;
     for (int32_t s = 0; s < c->cache.n_sequences; s++) c->length_before[s] = c->cache.sequences[s].length;
     c->n_logits = 0;
-    status = reserve_logits(c, batch, error);
+    if (!draw) status = reserve_logits(c, count_outputs(batch), error);
     if (status == YOUTU_OK) status = reserve_rows(c, batch, error);
 
     for (size_t first = 0; first < batch->count && status == YOUTU_OK;) {
         step s = make_step(c, batch, first);
-        float *logits =
-            s.n_outputs > 0 ? c->logits + c->n_logits * (size_t)c->model->config.vocab_size : NULL;
-        status = model_forward(c->model, c->device, &s, logits, error);
-        if (status == YOUTU_OK) status = check_finite(c, &s, logits, error);
-        c->n_logits += (size_t)s.n_outputs;
+        status = draw && s.n_outputs > 0 ? forward_draw(c, &s, draw, error) : forward(c, &s, error);
         first += (size_t)s.n_rows;
     }
     if (status != YOUTU_OK) roll_back(c);
     return status;
+}
+
+youtu_status youtu_decode(youtu_context *c, const youtu_batch *batch, youtu_error *error) {
+    if (!c) return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_decode: the context is NULL");
+    return decode(c, batch, NULL, error);
+}
+
+youtu_status context_decode_draw(youtu_context *c, const youtu_batch *batch, token_draw *draw,
+                                 youtu_error *error) {
+    draw->token = -1;
+    return decode(c, batch, c->model->backend->draw ? draw : NULL, error);
 }
 
 const float *youtu_logits(const youtu_context *c, size_t i) {

@@ -23,6 +23,7 @@ typedef struct generator {
     int32_t chunk;                  /* most rows of one batch */
     int32_t *row_sequence;          /* [chunk] all `sequence` */
     bool *no_logits;                /* [chunk] all false */
+    token_draw draw;                /* from the last row decoded; token -1: the host draws */
     bool finished;                  /* result.finish says why */
     youtu_generation result;
 } generator;
@@ -125,6 +126,14 @@ static youtu_status reuse_prefix(generator *g, const int32_t *prompt, size_t n_p
     return YOUTU_OK;
 }
 
+/* Decodes rows from whose last one the next token is drawn. The device draws where it can, unless an event is
+ * to show more than the token: that needs the logits. */
+static youtu_status decode_last(generator *g, const youtu_batch *batch, youtu_error *error) {
+    sampler_request(g->sampler, &g->draw);
+    if (g->options.n_top > 0 || g->options.max_tokens == 0) return youtu_decode(g->context, batch, error);
+    return context_decode_draw(g->context, batch, &g->draw, error);
+}
+
 /* Computes prompt tokens chunk by chunk; only the last row's logits are wanted. */
 static youtu_status prefill(generator *g, const int32_t *prompt, size_t n_prompt, youtu_error *error) {
     youtu_status status = reuse_prefix(g, prompt, n_prompt, error);
@@ -142,7 +151,7 @@ static youtu_status prefill(generator *g, const int32_t *prompt, size_t n_prompt
                              .sequence = g->row_sequence,
                              .want_logits = last ? NULL : g->no_logits,
                              .count = last ? left : (size_t)g->chunk};
-        status = youtu_decode(g->context, &batch, error);
+        status = last ? decode_last(g, &batch, error) : youtu_decode(g->context, &batch, error);
         if (status != YOUTU_OK) break;
         done += batch.count;
         report_prompt(g, done, n_prompt);
@@ -177,21 +186,33 @@ static youtu_status end_text(generator *g, youtu_error *error) {
     return stop_strings_push(&g->stops, text, length, error);
 }
 
-static void report_token(generator *g, int32_t token, const float *logits) {
+static void report_token(generator *g, int32_t token) {
     const youtu_generate_options *o = &g->options;
     youtu_event event = {.size = sizeof event, .token = token, .top = g->top, .n_top = o->n_top};
     stop_strings_take(&g->stops, g->finished, &event.text, &event.length);
     if (!o->on_token) return;
-    int32_t vocab_size = g->model->config.vocab_size;
-    event.log_probability = youtu_log_probability(logits, vocab_size, token);
-    youtu_top_tokens(logits, vocab_size, o->n_top, g->top);
+    if (g->draw.token >= 0) {
+        event.log_probability = g->draw.log_probability;
+    } else {
+        const float *logits = youtu_logits(g->context, 0);
+        int32_t vocab_size = g->model->config.vocab_size;
+        event.log_probability = youtu_log_probability(logits, vocab_size, token);
+        youtu_top_tokens(logits, vocab_size, o->n_top, g->top);
+    }
     if (!o->on_token(o->user, &event) && !g->finished) finish(g, YOUTU_FINISH_CALLBACK);
+}
+
+/* What the device drew, or a draw from the logits. The sampler knows of it only now: a prompt's callback may
+ * have ended the generation first. */
+static youtu_status sample(generator *g, int32_t *token, youtu_error *error) {
+    if (g->draw.token < 0) return youtu_sampler_sample(g->sampler, youtu_logits(g->context, 0), token, error);
+    *token = g->draw.token;
+    return sampler_take(g->sampler, *token, error);
 }
 
 /* Samples a token, sees whether it is the last one, and hands it out. */
 static youtu_status next_token(generator *g, int32_t *token, youtu_error *error) {
-    const float *logits = youtu_logits(g->context, 0);
-    youtu_status status = youtu_sampler_sample(g->sampler, logits, token, error);
+    youtu_status status = sample(g, token, error);
     if (status != YOUTU_OK) return status;
     if (ends(g, *token)) {
         finish(g, YOUTU_FINISH_END);
@@ -206,7 +227,7 @@ static youtu_status next_token(generator *g, int32_t *token, youtu_error *error)
     if (status == YOUTU_OK && g->finished) status = end_text(g, error);
     if (status != YOUTU_OK) return status;
     if (g->stops.found) finish(g, YOUTU_FINISH_STRING);
-    report_token(g, *token, logits);
+    report_token(g, *token);
     return YOUTU_OK;
 }
 
@@ -220,7 +241,7 @@ static youtu_status decode_tokens(generator *g, youtu_error *error) {
         status = next_token(g, &token, error);
         if (status != YOUTU_OK || g->finished) break;
         youtu_batch batch = {.token = &token, .sequence = g->row_sequence, .count = 1};
-        status = youtu_decode(g->context, &batch, error);
+        status = decode_last(g, &batch, error);
         if (status != YOUTU_OK) break;
     }
     g->result.decode_ms = now_ms() - start;

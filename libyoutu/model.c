@@ -30,13 +30,15 @@ static void layer_forward(const youtu_model *model, device *d, int32_t index) {
 }
 
 youtu_status model_forward(const youtu_model *model, device *d, const step *s, float *logits,
-                           youtu_error *error) {
+                           token_draw *draws, youtu_error *error) {
     const backend *b = model->backend;
     youtu_status status = b->begin(d, s, error);
     if (status != YOUTU_OK) return status;
     b->embed(d);
     for (int32_t i = 0; i < model->config.n_layers; i++) layer_forward(model, d, i);
     if (s->n_outputs > 0)
-        b->head(d, &model->weights.final_norm, model->config.rms_norm_eps, &model->weights.head, logits);
+        b->head(d, &model->weights.final_norm, model->config.rms_norm_eps, &model->weights.head,
+                draws ? NULL : logits);
+    if (draws) b->draw(d, draws);
     return b->finish(d, error);
 }

@@ -15,12 +15,16 @@ struct youtu_model {
     model_weights weights;
     youtu_tokenizer *tokenizer; /* NULL: the directory has none */
     const backend *backend;
-    const char *instructions; /* the CPU kernels chosen */
-    char device_label[32];
+    const char *instructions; /* the CPU kernels chosen; NULL on another device */
+    resident *resident; /* the weights on the device; NULL: the backend uses them where they are mapped */
+    dtype weights_type; /* in which the device computes with them */
+    char device_label[64];
+    char device_note[sizeof((youtu_error *)0)->message]; /* why "auto" took the CPU, or "" */
 };
 
-/* The forward pass: logits [s->n_outputs, vocab]. */
+/* The forward pass: logits [s->n_outputs, vocab]; or, with draws [s->n_outputs] (only where the backend has
+ * `draw`), tokens drawn from them on the device, where they stay. */
 youtu_status model_forward(const youtu_model *model, device *d, const step *s, float *logits,
-                           youtu_error *error);
+                           token_draw *draws, youtu_error *error);
 
 #endif

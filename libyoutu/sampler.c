@@ -304,3 +304,25 @@ youtu_status youtu_sampler_sample(youtu_sampler *s, const float *logits, int32_t
     *token = s->options.temperature == 0 ? s->candidates[0].token : draw(s);
     return youtu_sampler_accept(s, *token, error);
 }
+
+/* ---- draws on a device ---- */
+
+void sampler_request(const youtu_sampler *s, token_draw *out) {
+    const youtu_sampler_options *o = &s->options;
+    random_state random = s->random;
+    *out = (token_draw){.temperature = o->temperature,
+                        .top_p = o->top_p,
+                        .min_p = o->min_p,
+                        .repetition_penalty = o->repetition_penalty,
+                        .top_k = o->top_k,
+                        .uniform = o->temperature == 0 ? 0 : random_unit(&random),
+                        .accepted = s->accepted,
+                        .n_accepted = o->repetition_penalty == 1 ? 0 : s->n_accepted,
+                        .token = -1};
+}
+
+youtu_status sampler_take(youtu_sampler *s, int32_t token, youtu_error *error) {
+    youtu_status status = youtu_sampler_accept(s, token, error);
+    if (status == YOUTU_OK && s->options.temperature != 0) random_unit(&s->random);
+    return status;
+}

@@ -2,8 +2,16 @@
 #ifndef YOUTU_SAMPLER_H
 #define YOUTU_SAMPLER_H
 
+#include "backend.h"
 #include "youtu.h"
 
 int32_t sampler_vocab_size(const youtu_sampler *sampler);
+
+/* The next draw, for a device to make; the sampler stays as it is, and what *draw points to is its own. */
+void sampler_request(const youtu_sampler *sampler, token_draw *draw);
+
+/* Takes the token that a device drew on sampler_request, as if youtu_sampler_sample had drawn it. Errors:
+ * ARGUMENT (out of range). */
+youtu_status sampler_take(youtu_sampler *sampler, int32_t token, youtu_error *error);
 
 #endif

@@ -71,15 +71,24 @@ YOUTU_API const char *youtu_status_name(youtu_status status);
 typedef struct youtu_model youtu_model;
 typedef struct youtu_tokenizer youtu_tokenizer;
 
-/* Called while a model loads: `done` of `total` bytes of weights checked and mapped. */
+/* Called while weights are checked, and while they go to a device (then from youtu_context_new): `done` of
+ * `total` bytes. */
 typedef void (*youtu_progress)(void *user, uint64_t done, uint64_t total);
+
+/* The type in which a device holds weights and computes with them. */
+typedef enum youtu_weights {
+    YOUTU_WEIGHTS_AUTO = 0, /* CPU: as stored; CUDA: fp16 */
+    YOUTU_WEIGHTS_BF16,     /* for weights whose products leave the range of fp16 */
+    YOUTU_WEIGHTS_F16       /* 8- and 4-bit kinds will follow */
+} youtu_weights;
 
 typedef struct youtu_model_options {
     size_t size;
-    const char *device;       /* "auto", "cpu", "cuda", "cuda:N"; NULL = "auto" */
+    const char *device;       /* "auto", "cpu", "cuda" (the first), "cuda:N"; NULL = "auto" */
     const char *instructions; /* CPU kernels: NULL = the best this CPU has, or "portable", "avx2" */
     youtu_progress progress;  /* may be NULL */
-    void *progress_user;
+    void *progress_user;      /* lives until the model is closed */
+    youtu_weights weights;    /* the CPU computes with weights as they are stored and refuses other types */
 } youtu_model_options;
 
 YOUTU_API youtu_model_options youtu_model_options_default(void);
@@ -87,8 +96,15 @@ YOUTU_API youtu_model_options youtu_model_options_default(void);
 /* Opens a Hugging Face directory: config.json; model.safetensors or model.safetensors.index.json with its
  * shards; when present also generation_config.json and tokenizer.json with tokenizer_config.json. Weights
  * (BF16, F16, F32) are mapped, not copied: they must not change on disk while the model is open. options:
- * NULL for the defaults. *model: free with youtu_model_close, after every context made from it. Errors: IO,
- * FORMAT, UNSUPPORTED, MEMORY, DEVICE, ARGUMENT; the message names file, field, found and expected. */
+ * NULL for the defaults.
+ *
+ * Device "auto" is the first CUDA device where there are the plugin libyoutu_cuda.so, a driver, a card of
+ * compute capability 8.0 or newer and free memory for the weights; else the CPU, and
+ * youtu_model_info.device_note says what was missing. "cuda" fails with that reason instead. Weights go to
+ * the device when the first context is made.
+ *
+ * *model: free with youtu_model_close, after every context made from it. Errors: IO, FORMAT, UNSUPPORTED,
+ * MEMORY, DEVICE, ARGUMENT; the message names file, field, found and expected. */
 YOUTU_API youtu_status youtu_model_open(const char *directory, const youtu_model_options *options,
                                         youtu_model **model, youtu_error *error);
 
@@ -103,8 +119,8 @@ typedef struct youtu_model_info {
     size_t size;
     const char *name;   /* last part of the directory's path */
     const char *notice; /* config.json "youtu_notice": a warning to show with every answer, or NULL */
-    const char *dtype;  /* stored type of the embedding matrix: "bf16", "fp16", "fp32" */
-    const char *device; /* "cpu (avx2)" ... */
+    const char *dtype;  /* of the weights that the device computes with: "bf16", "fp16", "fp32" */
+    const char *device; /* "cpu (avx2)", "cuda:0 (NVIDIA GeForce RTX 3060)" ... */
     int32_t vocab_size;
     int32_t hidden_size;
     int32_t n_layers;
@@ -115,6 +131,7 @@ typedef struct youtu_model_info {
     uint64_t bytes_per_token; /* weights that decoding one token reads, in bytes (the embedding row aside) */
     uint64_t flops_per_token; /* 2 x the weights that take part in a token's products, attention aside */
     int32_t latent_size;      /* cached values a token a layer: kv_lora_rank + qk_rope_head_dim */
+    const char *device_note;  /* why "auto" took the CPU, one sentence; NULL otherwise */
 } youtu_model_info;
 
 /* Fills *info (its `size` set by the caller). Strings live as long as the model. */

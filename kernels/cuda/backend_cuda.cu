@@ -332,3 +332,8 @@ cudaError_t cublas_error(cublasStatus_t status) {
     if (e != cudaSuccess) return e;
     return status == CUBLAS_STATUS_ALLOC_FAILED ? cudaErrorMemoryAllocation : cudaErrorUnknown;
 }
+
+extern "C" const youtu_plugin *youtu_cuda_plugin(void) {
+    static const youtu_plugin plugin = {VERSION_TEXT, sizeof(backend), &cuda};
+    return &plugin;
+}

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("YOUTU_DIAGNOSE") or str(Path(os.environ.get("YOUTU_BUILD") or ROOT / "build") / "youtu-diagnose")
+BUILD = Path(os.environ.get("YOUTU_BUILD") or ROOT / "build")
+PROGRAM = os.environ.get("YOUTU_DIAGNOSE") or str(BUILD / "youtu-diagnose")
+# On the CPU, whatever cards a machine has; an option given later replaces this one.
+COMMAND = [PROGRAM, "--device", "cpu"]
 MODEL = ROOT / "models/youtu-demo"
 
 MIGRAINE = "我最近三天一直头痛,集中在太阳穴位置,伴有恶心,看强光会加重。"
@@ -27,7 +30,7 @@ def run(*arguments, stdin="", timeout=60, env=None, **options):
     """The finished process; stdin may be text or bytes, its outputs are text."""
     data = stdin if isinstance(stdin, bytes) else stdin.encode()
     done = subprocess.run(
-        [PROGRAM, *arguments], input=data, capture_output=True, timeout=timeout, env=env or environment(), cwd=ROOT, **options
+        [*COMMAND, *arguments], input=data, capture_output=True, timeout=timeout, env=env or environment(), cwd=ROOT, **options
     )
     done.stdout, done.stderr = done.stdout.decode(), done.stderr.decode()
     return done

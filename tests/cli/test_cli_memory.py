@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import MIGRAINE, PROGRAM, ROOT, environment, is_sanitized
+from conftest import COMMAND, MIGRAINE, ROOT, environment, is_sanitized
 
 REFUSER = r"""
 #define _GNU_SOURCE
@@ -45,7 +45,7 @@ def test_memory_refused(refuser, arguments):
     after, step, refusals = 0, 1, 0
     while True:
         env = environment(LD_PRELOAD=str(refuser), REFUSE_AFTER=str(after))
-        done = subprocess.run([PROGRAM, *arguments, MIGRAINE], capture_output=True, env=env, cwd=ROOT)
+        done = subprocess.run([*COMMAND, *arguments, MIGRAINE], capture_output=True, env=env, cwd=ROOT)
         assert done.returncode >= 0, f"signal {-done.returncode} after {after} allocations"
         if done.returncode == 0:
             break

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import DISCLAIMER, MIGRAINE, PROGRAM, ROOT, environment, refused, run
+from conftest import COMMAND, DISCLAIMER, MIGRAINE, PROGRAM, ROOT, environment, refused, run
 
 
 def test_a_file_is_written_whole(folder):
@@ -35,7 +35,7 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(folder):
 def test_a_full_device_is_told(arguments):
     refused(run("--rules-only", *arguments, "--output", "/dev/full", MIGRAINE), 5, "/dev/full", "No space left")
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([PROGRAM, *arguments, MIGRAINE], stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
+        done = subprocess.run([*COMMAND, *arguments, MIGRAINE], stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
     assert done.returncode == 5 and "标准输出" in done.stderr and "No space left" in done.stderr
 
 
@@ -43,7 +43,7 @@ def test_a_full_device_is_told(arguments):
 def test_a_closed_pipe_is_no_death_by_signal(arguments):
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run([PROGRAM, *arguments, MIGRAINE], stdout=writing, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
+    done = subprocess.run([*COMMAND, *arguments, MIGRAINE], stdout=writing, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT)
     os.close(writing)
     assert done.returncode == 5 and "标准输出" in done.stderr and "Broken pipe" in done.stderr
 
@@ -52,7 +52,7 @@ def on_terminal(*arguments, **changes):
     """What the program writes when standard output and error are a terminal."""
     master, slave = pty.openpty()
     env = environment(TERM="xterm", **changes)
-    process = subprocess.Popen([PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=env, cwd=ROOT)
+    process = subprocess.Popen([*COMMAND, *arguments], stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=env, cwd=ROOT)
     os.close(slave)
     written = b""
     while True:

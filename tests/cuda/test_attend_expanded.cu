@@ -3,14 +3,7 @@
 // Tolerance: keys, values and softmax weights are rounded to fp16 once each (relative error up to 2^-11), and a key's
 // rounding moves a weight by about as much again, scores being a few units. So an output, a weighted mean of values,
 // may differ by 4 * 2^-11 of the weighted mean of their magnitudes; fp32 sums add nothing that shows.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-extern "C" {
-#include <cmocka.h>
-}
-
+#include "device_array.cuh"
 #include "kernels/cuda/kernels.cuh"
 
 #include <math.h>
@@ -179,20 +172,15 @@ void attend_row(const inputs *in, int h, const head_context *of, int row, double
 
 // ---- the device ----
 
-void must(cudaError_t e) {
-    if (e != cudaSuccess) fail_msg("%s", cudaGetErrorString(e));
-}
-
+// n values that nothing has been written to yet.
 template <typename T> T *allocate(size_t n) {
-    void *p = NULL;
-    must(cudaMalloc(&p, n * sizeof(T)));
-    return static_cast<T *>(p);
+    T *p;
+    expect_cuda(cudaMalloc(&p, n * sizeof(T)), "cudaMalloc");
+    return p;
 }
 
 template <typename T> T *upload(const std::vector<T> &values) {
-    T *p = allocate<T>(values.size());
-    must(cudaMemcpy(p, values.data(), values.size() * sizeof(T), cudaMemcpyHostToDevice));
-    return p;
+    return to_device(values.data(), values.size());
 }
 
 // `attended` of the whole step, which held NaN before. Scratch is as large as the context needs and holds nothing.
@@ -213,20 +201,22 @@ std::vector<float> attended_on_device(const inputs *in) {
 
     cudaStream_t stream;
     cublasHandle_t cublas;
-    must(cudaStreamCreate(&stream));
+    expect_cuda(cudaStreamCreate(&stream), "cudaStreamCreate");
     assert_int_equal(cublasCreate(&cublas), CUBLAS_STATUS_SUCCESS);
     assert_int_equal(cublasSetStream(cublas, stream), CUBLAS_STATUS_SUCCESS);
-    must(attend_expanded(stream, cublas, s, rows, in->run, queries, cache, w_uk, w_uv, scratch, attended,
-                         stride));
-    must(cudaStreamSynchronize(stream));
-    must(cudaMemcpy(out.data(), attended, out.size() * sizeof(float), cudaMemcpyDeviceToHost));
+    expect_cuda(attend_expanded(stream, cublas, s, rows, in->run, queries, cache, w_uk, w_uv, scratch,
+                                attended, stride),
+                "attend_expanded");
+    expect_cuda(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
+    expect_cuda(cudaMemcpy(out.data(), attended, out.size() * sizeof(float), cudaMemcpyDeviceToHost),
+                "cudaMemcpy");
 
     void *buffers[] = {
         queries,          cache,           w_uk,    w_uv, tables, table_offset, scratch.latents,
         scratch.expanded, scratch.max_sum, attended};
-    for (void *p : buffers) must(cudaFree(p));
+    for (void *p : buffers) expect_cuda(cudaFree(p), "cudaFree");
     cublasDestroy(cublas);
-    must(cudaStreamDestroy(stream));
+    expect_cuda(cudaStreamDestroy(stream), "cudaStreamDestroy");
     return out;
 }
 

@@ -84,6 +84,60 @@ void golden_decode(youtu_context *context, const golden_model *g, int32_t sequen
     free(wants);
 }
 
+void golden_decode_mixed(youtu_context *context, const golden_model *g, float *first, float *third) {
+    size_t done[3] = {0, 0, 0}, turn = 0;
+    while (done[0] < g->n || done[1] < g->n || done[2] < g->n) {
+        /* Sequence 0 in prefill pieces of 29, 1 token by token, 2 in pieces of 5, and rows in turn among them. */
+        const size_t pieces[3] = {29, 1, turn >= 3 ? 5 : 0};
+        int32_t tokens[64], sequences[64];
+        bool wants[64];
+        size_t row_of[64], count = 0, left[3];
+        for (int s = 0; s < 3; s++) left[s] = pieces[s] < g->n - done[s] ? pieces[s] : g->n - done[s];
+        for (int s = 0; left[0] + left[1] + left[2] > 0; s = (s + 1) % 3)
+            for (size_t taken = 0; taken < 4 && left[s] > 0; taken++, left[s]--) {
+                tokens[count] = g->ids[done[s]];
+                sequences[count] = s;
+                wants[count] = s == 0 || s == 2;
+                row_of[count++] = done[s]++;
+            }
+        youtu_batch batch = {.token = tokens, .sequence = sequences, .want_logits = wants, .count = count};
+        youtu_error error;
+        if (youtu_decode(context, &batch, &error) != YOUTU_OK) fail_msg("%s", error.message);
+        size_t output = 0;
+        for (size_t i = 0; i < count; i++)
+            if (wants[i])
+                memcpy((sequences[i] == 0 ? first : third) + row_of[i] * g->vocab,
+                       youtu_logits(context, output++), g->vocab * sizeof *first);
+        assert_null(youtu_logits(context, output));
+        turn++;
+    }
+    for (int s = 0; s < 3; s++) assert_int_equal(youtu_sequence_length(context, s), g->n);
+}
+
+golden_model golden_decode_forked(youtu_context *context, const golden_model *g, float *forked,
+                                  float *truncated) {
+    youtu_error error;
+    golden_decode(context, g, 0, 0, g->n, forked);
+    int32_t half = (int32_t)g->n / 2 | 1;
+    assert_int_equal(youtu_sequence_fork(context, 0, 1, half, &error), YOUTU_OK);
+    assert_int_equal(youtu_sequence_truncate(context, 0, half - 3, &error), YOUTU_OK);
+    const int32_t strange[] = {5, 6, 7, 8, 9, 10}, zeros[6] = {0};
+    youtu_batch batch = {.token = strange, .sequence = zeros, .count = 6};
+    assert_int_equal(youtu_decode(context, &batch, &error), YOUTU_OK);
+    memset(forked, 0, g->n * g->vocab * sizeof *forked);
+    golden_decode(context, g, 1, (size_t)half, 7, forked);
+
+    assert_int_equal(youtu_sequence_truncate(context, 0, half - 3, &error), YOUTU_OK);
+    golden_decode(context, g, 0, (size_t)half - 3, 1, truncated);
+    golden_model rest = *g;
+    size_t recomputed = g->n - (size_t)half;
+    if (rest.n_expected > recomputed) {
+        rest.expected += (rest.n_expected - recomputed) * g->vocab;
+        rest.n_expected = recomputed;
+    }
+    return rest;
+}
+
 /* ---- distances ---- */
 
 static size_t argmax(const float *row, size_t n) {

@@ -29,6 +29,16 @@ void golden_model_close(golden_model *g);
 void golden_decode(youtu_context *context, const golden_model *g, int32_t sequence, size_t from, size_t chunk,
                    float *logits);
 
+/* Three sequences of the same text in one context (room for three), begun at different times, their rows
+ * interleaved: each must not notice. Logits [n, vocab] of sequences 0 and 2. */
+void golden_decode_mixed(youtu_context *context, const golden_model *g, float *first, float *third);
+
+/* A fork in the middle of a block; the original goes on with other tokens, and neither must notice: logits of
+ * the fork, and of the original once it is truncated and decoded again. Returns *g with the expected rows that
+ * both computed. The context has three sequences. */
+golden_model golden_decode_forked(youtu_context *context, const golden_model *g, float *forked,
+                                  float *truncated);
+
 /* Of logits [n, vocab]: the mean of KL(expected || found) over the expected rows; and the first expected row
  * whose best token is another although the reference's two best are more than `gap` apart, or -1. */
 double golden_divergence(const golden_model *g, const float *logits);

@@ -87,7 +87,9 @@ static youtu_status detokenize(holdings *h, const youtu_tokenizer *tokenizer, yo
 
 static youtu_status use_library(const char *directory, youtu_error *error) {
     holdings h = {0};
-    youtu_status status = youtu_model_open(directory, NULL, &h.model, error);
+    youtu_model_options model_options = youtu_model_options_default();
+    model_options.device = "cpu"; /* whatever else is installed */
+    youtu_status status = youtu_model_open(directory, &model_options, &h.model, error);
     if (status == YOUTU_OK) {
         const youtu_tokenizer *tokenizer = youtu_model_tokenizer(h.model);
         if (!tokenizer) abort();

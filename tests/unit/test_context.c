@@ -106,16 +106,25 @@ static void test_shorter_options(void **state) {
     youtu_model_close(model);
 }
 
+/* Names are read before the directory is: a wrong one costs nothing. */
 static void test_devices(void **state) {
     (void)state;
+#define UNKNOWN(name) "device \"" name "\" is unknown; expected auto, cpu, cuda or cuda:N with N from 0 to 99"
     static const struct {
         const char *device, *instructions;
         youtu_status status;
         const char *message;
     } cases[] = {
-        {"cuda", NULL, YOUTU_E_DEVICE, "device \"cuda\": this build has no CUDA backend; use \"cpu\""},
-        {"cuda:1", NULL, YOUTU_E_DEVICE, "device \"cuda:1\": this build has no CUDA backend; use \"cpu\""},
-        {"gpu", NULL, YOUTU_E_ARGUMENT, "device \"gpu\" is unknown; expected auto, cpu, cuda or cuda:N"},
+        {"gpu", NULL, YOUTU_E_ARGUMENT, UNKNOWN("gpu")},
+        {"", NULL, YOUTU_E_ARGUMENT, UNKNOWN("")},
+        {"cpu:0", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cpu:0")},
+        {"cuda:", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda:")},
+        {"cuda:x", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda:x")},
+        {"cuda:1x", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda:1x")},
+        {"cuda: 1", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda: 1")},
+        {"cuda:01", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda:01")},
+        {"cuda:-1", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda:-1")},
+        {"cuda:99999999999", NULL, YOUTU_E_ARGUMENT, UNKNOWN("cuda:99999999999")},
         {"cpu", "sse9", YOUTU_E_ARGUMENT,
          "CPU instructions \"sse9\" are unknown or not in this CPU; there are \"avx2\", \"portable\""},
     };
@@ -125,9 +134,49 @@ static void test_devices(void **state) {
         options.instructions = cases[i].instructions;
         youtu_model *model = NULL;
         youtu_error error;
-        expect_failure(NULL, youtu_model_open(DEFAULT, &options, &model, &error), &error, cases[i].status,
-                       cases[i].message);
+        expect_failure(NULL, youtu_model_open("/nonexistent", &options, &model, &error), &error,
+                       cases[i].status, cases[i].message);
         assert_null(model);
+    }
+}
+
+/* The CPU computes with weights as they are stored. */
+static void test_types_of_weights(void **state) {
+    (void)state;
+    static const struct {
+        const char *directory;
+        int weights;
+        youtu_status status;
+        const char *told; /* the type in use, or the message */
+    } cases[] = {
+        {DEFAULT, YOUTU_WEIGHTS_AUTO, YOUTU_OK, "bf16"},
+        {DEFAULT, YOUTU_WEIGHTS_BF16, YOUTU_OK, "bf16"},
+        {DEFAULT, YOUTU_WEIGHTS_F16, YOUTU_E_UNSUPPORTED,
+         "weights as fp16: they are stored as bf16, and the CPU computes with them as stored"},
+        {"tests/golden/models/stored-f16", YOUTU_WEIGHTS_F16, YOUTU_OK, "fp16"},
+        {"tests/golden/models/stored-f32", YOUTU_WEIGHTS_AUTO, YOUTU_OK, "fp32"},
+        {"tests/golden/models/stored-f32", YOUTU_WEIGHTS_BF16, YOUTU_E_UNSUPPORTED,
+         "weights as bf16: they are stored as fp32, and the CPU computes with them as stored"},
+        {"/nonexistent", 3, YOUTU_E_ARGUMENT, "youtu_model_options.weights is 3, expected 0 to 2"},
+        {"/nonexistent", -1, YOUTU_E_ARGUMENT, "youtu_model_options.weights is -1, expected 0 to 2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        youtu_model_options options = youtu_model_options_default();
+        options.device = "cpu";
+        options.weights = (youtu_weights)cases[i].weights;
+        youtu_model *model = NULL;
+        youtu_error error;
+        youtu_status status = youtu_model_open(cases[i].directory, &options, &model, &error);
+        if (cases[i].status != YOUTU_OK) {
+            expect_failure(NULL, status, &error, cases[i].status, cases[i].told);
+            continue;
+        }
+        expect_success(status, &error);
+        youtu_model_info info = {.size = sizeof info};
+        youtu_model_get_info(model, &info);
+        assert_string_equal(info.dtype, cases[i].told);
+        assert_null(info.device_note);
+        youtu_model_close(model);
     }
 }
 
@@ -266,6 +315,7 @@ int main(void) {
         cmocka_unit_test(test_options_out_of_range),
         cmocka_unit_test(test_shorter_options),
         cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_types_of_weights),
         cmocka_unit_test(test_rows_out_of_range),
         cmocka_unit_test(test_full_context),
         IN_DIRECTORY(test_past_the_models_positions),

@@ -1,10 +1,12 @@
 /* Generation on a small random model against the same loop written out with youtu_decode. */
+#include "libyoutu/model.h"
 #include "youtu.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <cmocka.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -198,6 +200,194 @@ static void other_sequences_stay_as_they_are(void **state) {
     for (int32_t i = 0; i < 8; i++) assert_int_equal(r.events[i].token, expected.events[i].token);
     assert_int_equal(r.length, 0); /* no tokenizer, no text */
     assert_int_equal(youtu_sequence_length(context, 0), N_PROMPT + 7);
+    youtu_sampler_free(sampler);
+    youtu_context_free(context);
+}
+
+/* ---- a device that draws: the CPU, which keeps its logits back */
+
+static struct {
+    const backend *cpu;
+    backend table;
+    float logits[VOCAB];
+    token_draw *draw; /* under way */
+    int32_t n_draws;
+    bool refuses; /* reports -1 for every draw */
+    bool damaged; /* has a logit that is not finite, and reports -1 for that */
+} drawing;
+
+static void head_of_drawing(device *d, const matrix *norm, float epsilon, const matrix *w, float *logits) {
+    drawing.cpu->head(d, norm, epsilon, w, logits ? logits : drawing.logits);
+    if (drawing.damaged) drawing.logits[5] = NAN;
+}
+
+static void draw_of_drawing(device *d, token_draw *draws) {
+    (void)d;
+    drawing.draw = draws;
+}
+
+static youtu_status fetch_of_drawing(device *d, int32_t n, float *logits, youtu_error *error) {
+    (void)d;
+    (void)error;
+    assert_int_equal(n, 1);
+    memcpy(logits, drawing.logits, sizeof drawing.logits);
+    return YOUTU_OK;
+}
+
+static int32_t token_at(const float *probabilities, double uniform) {
+    double sum = 0;
+    for (int32_t i = 0; i < VOCAB; i++)
+        if ((sum += (double)probabilities[i]) > uniform) return i;
+    return VOCAB - 1;
+}
+
+static void make_draw(token_draw *draw) {
+    youtu_sampler_options options = youtu_sampler_options_default(NULL);
+    options.temperature = draw->temperature;
+    options.top_k = draw->top_k;
+    options.top_p = draw->top_p;
+    options.min_p = draw->min_p;
+    options.repetition_penalty = draw->repetition_penalty;
+    youtu_sampler *sampler = NULL;
+    float probabilities[VOCAB];
+    assert_int_equal(youtu_sampler_new(&options, VOCAB, &sampler, NULL), YOUTU_OK);
+    for (int32_t i = 0; i < draw->n_accepted; i++)
+        assert_int_equal(youtu_sampler_accept(sampler, draw->accepted[i], NULL), YOUTU_OK);
+    assert_int_equal(youtu_sampler_probabilities(sampler, drawing.logits, probabilities, NULL), YOUTU_OK);
+    youtu_sampler_free(sampler);
+    draw->token = token_at(probabilities, draw->uniform);
+    draw->log_probability = youtu_log_probability(drawing.logits, VOCAB, draw->token);
+}
+
+static youtu_status finish_of_drawing(device *d, youtu_error *error) {
+    token_draw *draw = drawing.draw;
+    drawing.draw = NULL;
+    if (draw) {
+        drawing.n_draws++;
+        draw->token = -1;
+        if (!drawing.refuses && !drawing.damaged) make_draw(draw);
+    }
+    return drawing.cpu->finish(d, error);
+}
+
+static int begin_drawing(void **state) {
+    (void)state;
+    memset(&drawing, 0, sizeof drawing);
+    drawing.cpu = model->backend;
+    drawing.table = *drawing.cpu;
+    drawing.table.head = head_of_drawing;
+    drawing.table.draw = draw_of_drawing;
+    drawing.table.fetch_logits = fetch_of_drawing;
+    drawing.table.finish = finish_of_drawing;
+    model->backend = &drawing.table;
+    return 0;
+}
+
+static int end_drawing(void **state) {
+    (void)state;
+    model->backend = drawing.cpu;
+    return 0;
+}
+
+/* Generates 20 tokens in batches of 4 on the device (or, with n_top, on the host) and draws one more: the
+ * sampler is as far as it should be. */
+static void generate_20(record *r, float temperature, int32_t n_top, int32_t *next) {
+    youtu_context *context = context_with(256, 4);
+    youtu_sampler *sampler = sampler_at(temperature);
+    youtu_generate_options options = options_for(r, 20);
+    options.n_top = n_top;
+    youtu_error error;
+    if (youtu_generate(context, tokenizer, 0, prompt, N_PROMPT, &options, sampler, NULL, &error))
+        fail_msg("%s", error.message);
+    assert_int_equal(r->n_events, 20);
+    assert_int_equal(youtu_sequence_length(context, 0), N_PROMPT + 19);
+    bool on_host = n_top > 0 || drawing.refuses;
+    assert_true((youtu_logits(context, 0) != NULL) == on_host);
+    static float flat[VOCAB];
+    assert_int_equal(youtu_sampler_sample(sampler, flat, next, NULL), YOUTU_OK);
+    youtu_sampler_free(sampler);
+    youtu_context_free(context);
+}
+
+static void a_device_draws_the_tokens_of_the_host(void **state) {
+    (void)state;
+    static record host, r;
+    static const float temperatures[] = {0, 1};
+    for (size_t t = 0; t < 2; t++) {
+        int32_t next, host_next;
+        drawing.n_draws = 0;
+        generate_20(&host, temperatures[t], 1, &host_next);
+        assert_int_equal(drawing.n_draws, 0);
+        for (int refuses = 0; refuses < 2; refuses++) {
+            drawing.refuses = refuses;
+            drawing.n_draws = 0;
+            generate_20(&r, temperatures[t], 0, &next);
+            assert_int_equal(drawing.n_draws, 20);
+            assert_int_equal(next, host_next);
+            for (int32_t i = 0; i < 20; i++) {
+                assert_int_equal(r.events[i].token, host.events[i].token);
+                assert_float_equal(r.events[i].log_probability, host.events[i].log_probability, 1e-6f);
+            }
+        }
+        drawing.refuses = false;
+    }
+}
+
+static void a_draw_that_is_not_taken_changes_no_sampler(void **state) {
+    (void)state;
+    static record r;
+    static float flat[VOCAB];
+    int32_t token, expected;
+    youtu_context *context = context_with(256, 256);
+    youtu_sampler *sampler = sampler_at(1), *fresh = sampler_at(1);
+    youtu_generate_options options = options_for(&r, 20);
+    options.on_prompt = on_prompt;
+    r.stop_after = 2; /* at its end */
+    assert_int_equal(youtu_generate(context, tokenizer, 0, prompt, N_PROMPT, &options, sampler, NULL, NULL),
+                     YOUTU_OK);
+    assert_int_equal(drawing.n_draws, 1);
+    options = options_for(&r, 0); /* no token is wanted: none is drawn */
+    assert_int_equal(youtu_generate(context, tokenizer, 0, prompt, N_PROMPT, &options, sampler, NULL, NULL),
+                     YOUTU_OK);
+    assert_int_equal(drawing.n_draws, 1);
+    assert_non_null(youtu_logits(context, 0));
+    for (int32_t i = 0; i < N_PROMPT; i++)
+        assert_int_equal(youtu_sampler_accept(fresh, prompt[i], NULL), YOUTU_OK);
+    for (int32_t i = 0; i < 5; i++) {
+        assert_int_equal(youtu_sampler_sample(sampler, flat, &token, NULL), YOUTU_OK);
+        assert_int_equal(youtu_sampler_sample(fresh, flat, &expected, NULL), YOUTU_OK);
+        assert_int_equal(token, expected);
+    }
+    youtu_sampler_free(sampler);
+    youtu_sampler_free(fresh);
+    youtu_context_free(context);
+}
+
+static void logits_that_a_device_cannot_draw_from_are_reported(void **state) {
+    (void)state;
+    static record r;
+    youtu_context *context = context_with(256, 256);
+    youtu_sampler *sampler = sampler_at(1);
+    youtu_generate_options options = options_for(&r, 20);
+    youtu_error error;
+    drawing.damaged = true;
+    assert_int_equal(youtu_generate(context, tokenizer, 0, prompt, N_PROMPT, &options, sampler, NULL, &error),
+                     YOUTU_E_NUMERIC);
+    assert_string_equal(error.message,
+                        "the logits after position 9 are not finite (token 5: nan): the weights "
+                        "of model \"default\" are damaged");
+    assert_int_equal(youtu_sequence_length(context, 0), 0);
+    assert_null(youtu_logits(context, 0));
+
+    dtype type = model->weights_type;
+    model->resident = (resident *)&drawing; /* as if the device held the weights; the CPU does not look */
+    model->weights_type = DTYPE_F16;
+    assert_int_equal(youtu_generate(context, tokenizer, 0, prompt, N_PROMPT, &options, sampler, NULL, &error),
+                     YOUTU_E_NUMERIC);
+    assert_non_null(strstr(error.message, " are damaged, or too large for fp16: try bf16 (--dtype bf16)"));
+    model->resident = NULL;
+    model->weights_type = type;
+    assert_int_equal(r.n_events, 0);
     youtu_sampler_free(sampler);
     youtu_context_free(context);
 }
@@ -429,6 +619,11 @@ int main(void) {
         cmocka_unit_test(tokens_are_those_of_the_loop_written_out),
         cmocka_unit_test(a_prefix_in_the_cache_is_reused),
         cmocka_unit_test(other_sequences_stay_as_they_are),
+        cmocka_unit_test_setup_teardown(a_device_draws_the_tokens_of_the_host, begin_drawing, end_drawing),
+        cmocka_unit_test_setup_teardown(a_draw_that_is_not_taken_changes_no_sampler, begin_drawing,
+                                        end_drawing),
+        cmocka_unit_test_setup_teardown(logits_that_a_device_cannot_draw_from_are_reported, begin_drawing,
+                                        end_drawing),
         cmocka_unit_test(progress_is_reported_and_can_stop_the_prompt),
         cmocka_unit_test(a_callback_can_stop_it),
         cmocka_unit_test(stop_tokens_end_it_and_are_not_text),

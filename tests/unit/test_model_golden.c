@@ -101,8 +101,6 @@ static void test_long_portable(void **state) {
 
 /* ---- several sequences in one batch ---- */
 
-/* Three sequences of the same text, begun at different times, their rows interleaved: each must not notice.
- */
 static void test_mixed_sequences(void **state) {
     (void)state;
     for (size_t m = 0; m + 2 < n_golden_models; m++) {
@@ -110,37 +108,9 @@ static void test_mixed_sequences(void **state) {
         if (!open_golden(golden_model_names[m], NULL, &f)) continue;
         youtu_context *context = new_context(&f, YOUTU_CACHE_F32, 3, 37, 2);
         float *logits = new_logits(&f), *other = new_logits(&f);
-        size_t done[3] = {0, 0, 0}, turn = 0;
-        while (done[0] < f.n || done[1] < f.n || done[2] < f.n) {
-            /* Sequence 0 in prefill pieces of 29, 1 token by token, 2 in pieces of 5, and rows in turn among
-             * them. */
-            const size_t pieces[3] = {29, 1, turn >= 3 ? 5 : 0};
-            int32_t tokens[64], sequences[64];
-            bool wants[64];
-            size_t row_of[64], count = 0, left[3];
-            for (int s = 0; s < 3; s++) left[s] = pieces[s] < f.n - done[s] ? pieces[s] : f.n - done[s];
-            for (int s = 0; left[0] + left[1] + left[2] > 0; s = (s + 1) % 3)
-                for (size_t taken = 0; taken < 4 && left[s] > 0; taken++, left[s]--) {
-                    tokens[count] = f.ids[done[s]];
-                    sequences[count] = s;
-                    wants[count] = s == 0 || s == 2;
-                    row_of[count++] = done[s]++;
-                }
-            youtu_batch batch = {
-                .token = tokens, .sequence = sequences, .want_logits = wants, .count = count};
-            youtu_error error;
-            if (youtu_decode(context, &batch, &error) != YOUTU_OK) fail_msg("%s", error.message);
-            size_t output = 0;
-            for (size_t i = 0; i < count; i++)
-                if (wants[i])
-                    memcpy((sequences[i] == 0 ? logits : other) + row_of[i] * f.vocab,
-                           youtu_logits(context, output++), f.vocab * sizeof *logits);
-            assert_null(youtu_logits(context, output));
-            turn++;
-        }
+        golden_decode_mixed(context, &f, logits, other);
         assert_close(&f, logits, "sequence 0 of 3");
         assert_close(&f, other, "sequence 2 of 3");
-        for (int s = 0; s < 3; s++) assert_int_equal(youtu_sequence_length(context, s), f.n);
         free(logits);
         free(other);
         youtu_context_free(context);
@@ -156,35 +126,12 @@ static void test_fork_and_truncate(void **state) {
         golden_model f;
         if (!open_golden(golden_model_names[m], NULL, &f)) continue;
         youtu_context *context = new_context(&f, YOUTU_CACHE_F32, 3, 64, 2);
-        float *logits = new_logits(&f);
-        youtu_error error;
-        golden_decode(context, &f, 0, 0, f.n, logits);
-
-        /* A fork in the middle of a block; the original goes on with other tokens; the fork must not notice.
-         */
-        int32_t half = (int32_t)f.n / 2 | 1;
-        assert_int_equal(youtu_sequence_fork(context, 0, 1, half, &error), YOUTU_OK);
-        assert_int_equal(youtu_sequence_truncate(context, 0, half - 3, &error), YOUTU_OK);
-        const int32_t strange[] = {5, 6, 7, 8, 9, 10};
-        const int32_t zeros[6] = {0};
-        youtu_batch batch = {.token = strange, .sequence = zeros, .count = 6};
-        assert_int_equal(youtu_decode(context, &batch, &error), YOUTU_OK);
-        memset(logits, 0, f.n * f.vocab * sizeof *logits);
-        golden_decode(context, &f, 1, (size_t)half, 7, logits);
-        size_t recomputed = f.n - (size_t)half;
-        golden_model rest = f;
-        if (rest.n_expected > recomputed) {
-            rest.expected += (rest.n_expected - recomputed) * f.vocab;
-            rest.n_expected = recomputed;
-        }
-        assert_close(&rest, logits, "after a fork");
-
-        /* The truncated and altered sequence, taken back and computed again. */
-        assert_int_equal(youtu_sequence_truncate(context, 0, half - 3, &error), YOUTU_OK);
-        memset(logits, 0, f.n * f.vocab * sizeof *logits);
-        golden_decode(context, &f, 0, (size_t)half - 3, 1, logits);
-        assert_close(&rest, logits, "after a truncation");
-        free(logits);
+        float *forked = new_logits(&f), *truncated = new_logits(&f);
+        golden_model rest = golden_decode_forked(context, &f, forked, truncated);
+        assert_close(&rest, forked, "after a fork");
+        assert_close(&rest, truncated, "after a truncation");
+        free(forked);
+        free(truncated);
         youtu_context_free(context);
         golden_model_close(&f);
     }

@@ -32,6 +32,7 @@ static void test_defaults(void **state) {
     assert_null(options.text);
     assert_null(options.model);
     assert_string_equal(options.device, "auto");
+    assert_int_equal(options.weights, YOUTU_WEIGHTS_AUTO);
     assert_string_equal(options.department, "全科");
     assert_int_equal(options.max_tokens, 512);
     assert_true(options.confidence == 0.5);
@@ -57,6 +58,11 @@ static void test_values_are_read(void **state) {
     assert_true(parse("--age 35 头痛 --greedy", &options, &failure)); /* options may follow the text */
     assert_string_equal(options.patient.age_unit, "岁");
     assert_true(options.greedy);
+    assert_true(parse("--device cuda:1 --dtype fp16 x", &options, &failure));
+    assert_string_equal(options.device, "cuda:1");
+    assert_int_equal(options.weights, YOUTU_WEIGHTS_F16);
+    assert_true(parse("--dtype bf16 x", &options, &failure));
+    assert_int_equal(options.weights, YOUTU_WEIGHTS_BF16);
     assert_true(parse("chat --threads 2", &options, &failure));
     assert_int_equal(options.command, COMMAND_CHAT);
     assert_int_equal(options.threads, 2);
@@ -79,7 +85,9 @@ static void test_refusals(void **state) {
         {"--age 3周 x", "--age:“3周”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
         {"--sex x x", "--sex:“x”无效,应为 男 或 女"},
         {"--format xml x", "--format:“xml”无效,应为 text|json(本版本的格式)"},
-        {"--dtype int8 x", "--dtype:“int8”无效,应为 auto 或 bf16(本版本的类型)"},
+        {"--dtype int8 x", "--dtype:“int8”无效,应为 auto|bf16|fp16(本版本的类型)"},
+        {"--dtype int4 x", "--dtype:“int4”无效,应为 auto|bf16|fp16(本版本的类型)"},
+        {"--dtype FP16 x", "--dtype:“FP16”无效,应为 auto|bf16|fp16(本版本的类型)"},
         {"--model", "--model 需要一个值"},
         {"--unknown x", "不认识或有歧义的选项 --unknown;--help 列出全部选项"},
         {"-x x", "不认识或有歧义的选项 -x;--help 列出全部选项"},

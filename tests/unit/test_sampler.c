@@ -1,6 +1,7 @@
 /* The sampler against transformers' own results, and against the same steps written the slow way. */
 #include "libyoutu/exponential.h"
 #include "libyoutu/random.h"
+#include "libyoutu/sampler.h"
 #include "tests/golden/golden_file.h"
 #include "youtu.h"
 
@@ -267,6 +268,48 @@ static void draws_follow_the_probabilities(void **state) {
     youtu_sampler_free(sampler);
 }
 
+/* ---- draws on a device */
+
+static void a_token_taken_is_as_one_sampled(void **state) {
+    (void)state;
+    enum { N = 8 };
+    const float logits[N] = {0, 1, -1, 2, 0.5f, -200, 3, 2.5f};
+    static const float temperatures[] = {0, 0.7f};
+    for (size_t t = 0; t < 2; t++) {
+        youtu_sampler_options o = youtu_sampler_options_default(NULL);
+        o.temperature = temperatures[t];
+        o.top_k = 6;
+        o.top_p = 0.9f;
+        o.min_p = 0.01f;
+        o.repetition_penalty = 1.3f;
+        o.seed = 11;
+        youtu_sampler *host = sampler_with(o, N), *drawn = sampler_with(o, N);
+        random_state random = random_seed(11);
+        bool seen[N] = {false};
+        int32_t n_distinct = 0;
+        for (int32_t i = 0; i < 20; i++) {
+            token_draw draw, again;
+            int32_t token;
+            sampler_request(drawn, &draw);
+            sampler_request(drawn, &again);
+            assert_true(draw.uniform == again.uniform);
+            assert_true(draw.uniform == (t == 0 ? 0 : random_unit(&random)));
+            assert_true(draw.temperature == o.temperature && draw.top_p == o.top_p && draw.min_p == o.min_p);
+            assert_true(draw.top_k == 6 && draw.repetition_penalty == o.repetition_penalty);
+            assert_int_equal(draw.token, -1);
+            assert_int_equal(draw.n_accepted, n_distinct);
+            assert_int_equal(youtu_sampler_sample(host, logits, &token, NULL), YOUTU_OK);
+            assert_int_equal(sampler_take(drawn, token, NULL), YOUTU_OK);
+            if (!seen[token]) assert_int_equal(draw.accepted[n_distinct++], token);
+            seen[token] = true;
+        }
+        assert_int_equal(sampler_take(drawn, N, NULL), YOUTU_E_ARGUMENT);
+        assert_int_equal(sampler_take(drawn, -1, NULL), YOUTU_E_ARGUMENT);
+        youtu_sampler_free(host);
+        youtu_sampler_free(drawn);
+    }
+}
+
 /* ---- what is refused */
 
 static void options_out_of_range_are_named(void **state) {
@@ -413,6 +456,7 @@ int main(void) {
         cmocka_unit_test(generator_is_the_published_one),
         cmocka_unit_test(draws_are_the_same_everywhere),
         cmocka_unit_test(draws_follow_the_probabilities),
+        cmocka_unit_test(a_token_taken_is_as_one_sampled),
         cmocka_unit_test(options_out_of_range_are_named),
         cmocka_unit_test(tokens_out_of_range_are_refused),
         cmocka_unit_test(numbers_that_are_not_finite_are_reported),
