@@ -72,13 +72,10 @@ PLUGIN    := $B/libyoutu_cuda.so
 $(PLUGIN): $(CUDA_OBJ) $B/libyoutu/error.o
 	$(NVCC) -shared -cudart shared $^ -o $@ -Xlinker --no-undefined,-soname,$(@F) -Xcompiler "$(LDFLAGS)" -lcublas
 cuda: $(PLUGIN)                             ## the CUDA plugin, where nvcc is
-ifneq ($(NVCC),)
-all: cuda
-else
-all: no-cuda
 no-cuda:
-	@echo "no nvcc: built without the CUDA plugin"
-endif
+	@echo "no nvcc: without the CUDA plugin"
+# (Sanitizers do not reach into it.)
+all: $(if $(SAN),,$(if $(NVCC),cuda,no-cuda))
 
 # What is compiled in: knowledge base, templates.
 $B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/templates/*)
@@ -144,6 +141,9 @@ $(CUDA_UNIT): $B/%: $B/%.o $(CUDA_OBJ) $B/libyoutu.a
 $(CUDA_MODEL): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/golden/golden_model.o $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS)
 
+$B/tests/cuda/every_call $B/tests/cuda/decode_once: $B/%: $B/%.o $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
+
 $B/torture: $B/tests/torture/torture.o $B/tests/torture/failing_calls.o $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
 
@@ -155,6 +155,11 @@ unit: $(UNIT)                               ## C tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
 outside: all $B/torture $B/tests/unit/libyoutu_cuda.so  ## tests that drive the programs
 	$(pytest) tests
+# On a GPU; else interpreted by vgpu, whose source is in $(VGPU); else skipped.
+VGPU ?= ../shared/vgpu
+CUDA_TESTS := $(if $(NVCC),all $(CUDA_UNIT) $(CUDA_MODEL) $B/tests/cuda/every_call $B/tests/cuda/decode_once,no-cuda)
+test-cuda: $(CUDA_TESTS)                    ## tests of the CUDA backend (VGPU=DIR)
+	@$(if $(NVCC),NVCC=$(NVCC) PYTEST='$(pytest)' sh tests/cuda/run.sh $(abspath $B) $(VGPU),:)
 test:                                       ## all tests (installs what they need)
 	@sh scripts/setup.sh test
 	@$(MAKE) --no-print-directory unit outside
@@ -187,11 +192,11 @@ demo:                                       ## installs what is missing, builds,
 	$B/youtu-diagnose --model models/youtu-demo --greedy "$(SAMPLE)"
 
 help:                                       ## this list
-	@sed -n 's/^\([a-z]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1\t\2/p' Makefile | expand -t 12
 
 clean:                                      ## removes the build folder
 	rm -rf $B
 
-.PHONY: all lib bench cuda no-cuda install uninstall unit outside test asan valgrind check demo help clean
+.PHONY: all lib bench cuda no-cuda test-cuda install uninstall unit outside test asan valgrind check demo help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)
