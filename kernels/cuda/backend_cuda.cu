@@ -78,7 +78,10 @@ youtu_status check_free(const resident *r, size_t needed, const char *purpose, y
 
 void cuda_detach(resident *r) {
     if (!r) return;
-    if (r->memory && cudaSetDevice(r->request.ordinal) == cudaSuccess) cudaFree(r->memory);
+    if (r->memory) {
+        cudaSetDevice(r->request.ordinal);
+        cudaFree(r->memory);
+    }
     pthread_mutex_destroy(&r->lock);
     free(r->layers);
     free(r);

@@ -59,7 +59,9 @@ void upload_inputs(device *d, size_t tables) {
 void keep_graph(device *d) {
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t *kept = &d->graphs[d->step_->n_rows][d->step_->n_outputs];
-    note(d, cudaStreamEndCapture(d->stream, &graph), "recording a step");
+    cudaError_t e = cudaStreamEndCapture(d->stream, &graph);
+    if (e != cudaSuccess) cudaStreamEndCapture(d->stream, &graph); // a stream left recording could not be closed
+    note(d, e, "recording a step");
     if (graph && d->failure == cudaSuccess) note(d, cudaGraphInstantiate(kept, graph, 0), "recording a step");
     if (graph) note(d, cudaGraphDestroy(graph), "recording a step");
 }

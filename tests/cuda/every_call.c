@@ -60,6 +60,7 @@ int main(int argc, char **argv) {
     sizes.n_batch = N_PROMPT;
     bool done = youtu_model_open(argv[1], &options, &model, &error) == YOUTU_OK &&
                 youtu_context_new(model, &sizes, &context, &error) == YOUTU_OK && run(context, model);
+    fputs("closing\n", stderr);
     youtu_context_free(context);
     youtu_model_close(model);
     if (done)

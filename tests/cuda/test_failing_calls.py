@@ -38,7 +38,10 @@ def test_each_call_fails_in_turn():
         assert failed.returncode == 0, told
         if name in GIVING_BACK:
             continue
-        assert re.fullmatch(r"(device|memory): .*\S.*\n", failed.stdout), told
+        if failed.stderr.find("closing") < call.start():
+            assert failed.stdout == "ok\n", told
+        else:
+            assert re.fullmatch(r"(device|memory): .*\S.*\n", failed.stdout), told
         assert not re.search(r"vgpu: \d+ error", failed.stderr), told
     print(seen)
     assert sum(seen.values()) > 100
