@@ -99,15 +99,16 @@ $B/static/libyoutu.a: $(LIB_OBJ)
 	objcopy --localize-hidden $B/static/youtu.o
 	ar rcs $@ $B/static/youtu.o
 
-LIB_NAMES := libyoutu.so libyoutu.so.$(MAJOR) libyoutu.so.$(VERSION) libyoutu.a
+LIB_NAMES := libyoutu.so libyoutu.so.$(MAJOR) libyoutu.so.$(VERSION) libyoutu.a $(notdir $(PLUGIN))
 DEMO      := $(wildcard models/youtu-demo/*)
 I          = install -m 644
 
-install: lib $B/static/libyoutu.a $B/youtu-diagnose              ## PREFIX=/usr/local LIBDIR=PREFIX/lib DESTDIR=
+install: lib $B/static/libyoutu.a $B/youtu-diagnose $(if $(NVCC),cuda)              ## PREFIX=/usr/local LIBDIR=PREFIX/lib DESTDIR=
 	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(PREFIX)/include $(LIBDIR)/pkgconfig $(PREFIX)/share/youtu/models/youtu-demo)
 	$I libyoutu/youtu.h $(DESTDIR)$(PREFIX)/include
 	$I $B/static/libyoutu.a $(DESTDIR)$(LIBDIR)
 	install -m 755 $B/$(SO) $(DESTDIR)$(LIBDIR)/libyoutu.so.$(VERSION)
+	$(if $(NVCC),install -m 755 $(PLUGIN) $(DESTDIR)$(LIBDIR))
 	ln -sf libyoutu.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SO)
 	ln -sf $(SO) $(DESTDIR)$(LIBDIR)/libyoutu.so
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' youtu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/youtu.pc
@@ -173,7 +174,7 @@ valgrind: $(UNIT)                           ## the small C tests under valgrind,
 
 # ---- the look of the code ----
 
-C_FILES = $(shell find libyoutu kernels cli bench tests examples -name '*.[ch]')
+C_FILES = $(shell find libyoutu kernels cli bench tests examples -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh')
 check:                                      ## format, clang-tidy, cppcheck, knowledge base
 	clang-format --dry-run --Werror $(C_FILES)
 	@echo clang-tidy

@@ -10,6 +10,7 @@ ALLOWED = {
     "libyoutu": {"libyoutu"},
     "kernels/cpu": {"kernels/cpu", "libyoutu"},
     "kernels/cpu/isa": {"kernels/cpu/isa", "kernels/cpu", "libyoutu"},
+    "kernels/cuda": {"kernels/cuda", "libyoutu"},
     "cli/clinic": {"cli/clinic"},
     "cli": {"cli", "cli/clinic", "libyoutu"},
     "bench": {"bench", "libyoutu"},
@@ -17,7 +18,7 @@ ALLOWED = {
 }
 # what crosses a boundary, header by header
 PUBLIC = {"libyoutu/youtu.h"}
-DEVICE = {f"libyoutu/{name}.h" for name in "array backend config dtype error kvcache weights youtu".split()}
+DEVICE = {f"libyoutu/{name}.h" for name in "array backend config dtype error kvcache plugin weights youtu".split()}
 
 
 def resolve(source, name):
@@ -28,7 +29,7 @@ def resolve(source, name):
 
 
 def edges(folder):
-    for source in sorted((ROOT / folder).glob("*.[ch]")):
+    for source in sorted(p for p in (ROOT / folder).iterdir() if p.suffix in {".c", ".h", ".cu", ".cuh"}):
         for name in INCLUDE.findall(source.read_text(encoding="utf-8")):
             yield source.relative_to(ROOT), resolve(source, name)
 
@@ -50,7 +51,7 @@ def test_programs_see_only_the_public_header():
 
 
 def test_kernels_see_only_what_a_device_needs():
-    for folder in ("kernels/cpu", "kernels/cpu/isa"):
+    for folder in ("kernels/cpu", "kernels/cpu/isa", "kernels/cuda"):
         for source, target in edges(folder):
             if target.parts[0] == "libyoutu":
                 assert str(target) in DEVICE, f"{source} includes {target}"

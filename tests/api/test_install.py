@@ -52,6 +52,8 @@ def files_below(directory):
 def test_files(prefix):
     demo = {f"share/youtu/models/youtu-demo/{path.name}" for path in (ROOT / "models/youtu-demo").iterdir()}
     libraries = {f"lib/libyoutu.{end}" for end in ("a", "so", f"so.{MAJOR}", f"so.{VERSION}")}
+    if (BUILD / "libyoutu_cuda.so").exists():
+        libraries.add("lib/libyoutu_cuda.so")
     assert files_below(prefix) == demo | libraries | {"lib/pkgconfig/youtu.pc", "include/youtu.h", "bin/youtu-diagnose"}
     assert os.readlink(prefix / "lib/libyoutu.so") == f"libyoutu.so.{MAJOR}"
     assert os.readlink(prefix / f"lib/libyoutu.so.{MAJOR}") == f"libyoutu.so.{VERSION}"

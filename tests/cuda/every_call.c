@@ -1,6 +1,6 @@
 /* Takes a model once through all that the CUDA backend does: opening, many rows, few rows, a recorded step and its
  * replay, a copied cache block, logits and drawn tokens. Prints "ok", or the first error as "STATUS: MESSAGE". For
- * the test that lets each CUDA call fail in turn (test_failing_calls.py). */
+ * the tests that let each CUDA call fail in turn (test_failing_calls.py) and that overflow fp16 (test_overflow.py). */
 #include "libyoutu/youtu.h"
 
 #include <stdbool.h>
@@ -49,11 +49,12 @@ static bool run(youtu_context *context, const youtu_model *model) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2) return fprintf(stderr, "usage: every_call MODEL\n"), 1;
+    if (argc != 2 && argc != 3) return fprintf(stderr, "usage: every_call MODEL [bf16]\n"), 1;
     youtu_model *model = NULL;
     youtu_context *context = NULL;
     youtu_model_options options = youtu_model_options_default();
     options.device = "cuda";
+    if (argc == 3) options.weights = YOUTU_WEIGHTS_BF16;
     youtu_context_options sizes = youtu_context_options_default();
     sizes.n_tokens = N_TOKENS;
     sizes.n_sequences = 2;

@@ -217,32 +217,29 @@ def test_shared_memory_is_as_checked(measured, card):
 
 # ---- memory ----
 
+STAGING_BYTES = 32 << 20  # beside the weights while they are uploaded (weights.cu); a context waits for its return
 
-def needed_mb(model):
-    """Weights, what uploading holds besides, and context, as the refusal of a card that is too small names them."""
-    refused = run(model, DEPTH, VGPU_MEM_MB="3990")
-    found = re.fullmatch(r"context (\d+)\nuploaded (\d+)\nmemory: .* need (\d+) MB, (\d+) MB of \d+ MB are free\n", refused.stdout)
+
+def needed_mb(refused):
+    """What the refusal of a card that is too small names: weights, staging and context, before any of it is uploaded."""
+    found = re.fullmatch(r"context \d+\nuploaded 0\nmemory: .* need (\d+) MB, (\d+) MB of \d+ MB are free\n", refused.stdout)
     assert found and refused.returncode == 1, refused.stdout + refused.stderr
-    assert int(found.group(2)) == 0
-    assert int(found.group(4)) < int(found.group(3))
-    return int(found.group(3))
+    assert int(found.group(2)) < int(found.group(1))
+    return int(found.group(1))
 
 
-def test_a_context_that_does_not_fit_is_refused_before_the_upload(models):
-    needed = needed_mb(models["whole"])
-    print(f"\n{N_LAYERS} layers in fp16 with {DEPTH} tokens: {needed} MB")
+def test_memory_of_the_whole_model(models):
+    # room for the weights, so that the model opens, but not for the context
+    needed = needed_mb(run(models["whole"], DEPTH, VGPU_MEM_MB="3850"))
+    print(f"\n{N_LAYERS} layers in fp16 with {DEPTH} tokens: {needed} MB, {STAGING_BYTES / MB:.0f} MB of them while uploading")
     assert needed <= 4200
 
 
 def test_memory_is_what_was_counted(models, tmp_path):
-    """The refusal names what the model then takes: at one layer, where an upload is short."""
+    """With one layer, where an upload is short: what the refusal names is what the device then holds."""
     profile = tmp_path / "profile"
     done = run(models["small"], DEPTH, VGPU_PROFILE=str(profile))
     assert done.returncode == 0, done.stderr
-    peak = read_profile(profile)[1]
-    enough = run(models["small"], DEPTH, VGPU_MEM_MB=str(peak // 2**20 + 32))
-    short = run(models["small"], DEPTH, VGPU_MEM_MB=str(peak // 2**20 - 32))
-    assert enough.returncode == 0, enough.stdout
-    needed = int(re.search(r"need (\d+) MB", short.stdout).group(1))
-    print(f"\none layer: counted {needed} MB, vgpu's peak {peak / MB:.1f} MB")
-    assert abs(needed - peak / MB) <= 34  # the staging of the upload is gone before the context is taken
+    counted = (read_profile(profile)[1] + STAGING_BYTES) / MB
+    needed = needed_mb(run(models["small"], DEPTH, VGPU_MEM_MB=str(int(counted * MB) // 2**20 - 10)))
+    assert abs(needed - counted) <= 0.5  # the message is in whole MB
