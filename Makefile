@@ -155,7 +155,7 @@ pytest = YOUTU_BUILD=$(abspath $B) CC=$(CC) $(python) -m pytest -q -p no:cachepr
 unit: $(UNIT)                               ## C tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
 outside: all $B/torture $B/tests/unit/libyoutu_cuda.so  ## tests that drive the programs
-	$(pytest) tests
+	$(pytest) --ignore=tests/cuda tests
 # On a GPU; else interpreted by vgpu, whose source is in $(VGPU); else skipped.
 VGPU ?= ../shared/vgpu
 CUDA_TESTS := $(if $(NVCC),all $(CUDA_UNIT) $(CUDA_MODEL) $B/tests/cuda/every_call $B/tests/cuda/decode_once,no-cuda)
@@ -184,6 +184,15 @@ check:                                      ## format, clang-tidy, cppcheck, kno
 	 --suppress=missingIncludeSystem --library=posix -D__GNUC__ $(CPPFLAGS) libyoutu kernels cli bench
 	$(or $(python),python3) scripts/check_kb.py
 
+# NVIDIA's disassembler comes from PyPI.
+CUDA_TOOLS := $B/cuda-tools
+$(CUDA_TOOLS)/installed:
+	@{ $(PYTHON) -m venv $(CUDA_TOOLS) && $(CUDA_TOOLS)/bin/pip install -q 'nvidia-cuda-cuobjdump<14' 'nvidia-cuda-nvdisasm<14'; } \
+	 || { echo "check-cuda: pip cannot install cuobjdump and nvdisasm" >&2; exit 1; }
+	@touch $@
+check-cuda: $(if $(NVCC),$(PLUGIN) $(CUDA_TOOLS)/installed,no-cuda)  ## compiled kernels: spills, instructions, occupancy
+	@$(if $(NVCC),$(PYTHON) scripts/check_cuda.py $(PLUGIN) $$(dirname $(CUDA_TOOLS)/lib/python3*/site-packages/nvidia/*/bin/cuobjdump),:)
+
 # ---- the main job ----
 
 SAMPLE := 我最近三天一直头痛,集中在太阳穴位置,伴有恶心,看强光会加重。
@@ -198,6 +207,6 @@ help:                                       ## this list
 clean:                                      ## removes the build folder
 	rm -rf $B
 
-.PHONY: all lib bench cuda no-cuda test-cuda install uninstall unit outside test asan valgrind check demo help clean
+.PHONY: all lib bench cuda no-cuda test-cuda install uninstall unit outside test asan valgrind check check-cuda demo help clean
 .SECONDARY:
 -include $(shell find $B -name '*.d' 2>/dev/null)

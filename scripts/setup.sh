@@ -5,7 +5,7 @@ set -eu
 
 packages="gcc make pkg-config libjsmn-dev libpcre2-dev libutf8proc-dev libjansson-dev"
 test_packages="g++ clang libomp-dev libcmocka-dev python3 python3-pytest python3-jsonschema binutils"
-check_packages="clang-format clang-tidy cppcheck valgrind"
+check_packages="python3-venv clang-format clang-tidy cppcheck valgrind"
 
 case "${1:-}" in
 build) ;;

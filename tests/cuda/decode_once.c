@@ -53,7 +53,8 @@ int main(int argc, char **argv) {
     if (status == YOUTU_OK) youtu_model_get_info(model, &info);
     if (status == YOUTU_OK) status = youtu_context_memory(model, &sizes, &bytes, &error);
     if (status == YOUTU_OK) status = youtu_context_new(model, &sizes, &context, &error);
-    if (status == YOUTU_OK && n_prompt > 0) status = generate(context, info.vocab_size, (size_t)n_prompt, n_tokens);
+    if (status == YOUTU_OK && n_prompt > 0)
+        status = generate(context, info.vocab_size, (size_t)n_prompt, n_tokens);
     printf("context %llu\nuploaded %llu\n", (unsigned long long)bytes, (unsigned long long)uploaded);
     if (status != YOUTU_OK) printf("%s: %s\n", youtu_status_name(status), error.message);
     youtu_context_free(context);
