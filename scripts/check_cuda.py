@@ -33,10 +33,12 @@ FORBIDDEN = ("LDL", "STL")
 
 def kernel_name(mangled):
     """"file: kernel<arguments>" of a kernel in an anonymous namespace, whose mangled name begins with its file's."""
-    source = re.search(r"_GLOBAL__N__[0-9a-f]+_\d+_(\w+?)_cu_[0-9a-f]+", mangled).group(1)
+    source = re.search(r"_GLOBAL__N__[0-9a-f]+_\d+_(\w+?)_cu_[0-9a-f]+", mangled)
     demangled = subprocess.run(["c++filt", mangled], capture_output=True, text=True, check=True).stdout
-    kernel = re.search(r"::(\w+_kernel(?:<.*?>)?)\(", demangled).group(1)
-    return f"{source}: {kernel}"
+    kernel = re.search(r"::(\w+_kernel(?:<.*?>)?)\(", demangled)
+    if not source or not kernel:
+        sys.exit(f"check_cuda: {demangled.strip()}: expected a NAME_kernel in an anonymous namespace")
+    return f"{source.group(1)}: {kernel.group(1)}"
 
 
 def family(name):

@@ -22,9 +22,9 @@ namespace {
 
 constexpr int WARPS = 4;
 constexpr int MAX_NOPE = 128;
-constexpr int CHUNK = 32;        // k that a lane's 16 bytes, four lanes beside each other, cover
+constexpr int CHUNK = 32; // k that a lane's 16 bytes, four lanes beside each other, cover
 constexpr int MAX_CHUNKS = MAX_NOPE / CHUNK;
-constexpr int STORE_WARPS = 8;   // of store_rows
+constexpr int STORE_WARPS = 8; // of store_rows
 
 // fp32 values 8t .. 8t + 7 of 32 as the B operands of two steps: b0, b1 of one, then of the other. Each of the two
 // loads falls beside those of the other three lanes (64 bytes); then the lanes exchange what they hold.
@@ -47,8 +47,9 @@ __device__ void load_operands(const float *x, uint32_t (&b)[4]) {
 
 // Latents first_latent .. + 15 of head h for the absorbed rows first .. first + 8 * ROW_TILES - 1.
 template <int ROW_TILES>
-__device__ void absorb_tile(const head_shape &s, const step_rows &rows, int n_absorbed, const projected_rows &from,
-                            const half *w_uk, half *query, int h, int first_latent, int first) {
+__device__ void absorb_tile(const head_shape &s, const step_rows &rows, int n_absorbed,
+                            const projected_rows &from, const half *w_uk, half *query, int h,
+                            int first_latent, int first) {
     int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4, latent = first_latent + 2 * g;
     const half *w = w_uk + ((size_t)h * s.latent_p + latent) * s.nope_p + 8 * t;
     uint4 even[MAX_CHUNKS], odd[MAX_CHUNKS];
@@ -85,8 +86,8 @@ __device__ void absorb_tile(const head_shape &s, const step_rows &rows, int n_ab
 // of the next, and so on.
 template <int ROW_TILES>
 __global__ void __launch_bounds__(WARPS * 32)
-    absorb_kernel(head_shape s, step_rows rows, int n_absorbed, projected_rows from, const half *w_uk, half *query,
-                  int n_store, half *cache) {
+    absorb_kernel(head_shape s, step_rows rows, int n_absorbed, projected_rows from, const half *w_uk,
+                  half *query, int n_store, half *cache) {
     int task = blockIdx.x * WARPS + threadIdx.x / 32;
     if (task < n_store) {
         store_row(s, rows, task, from, cache);
@@ -96,8 +97,9 @@ __global__ void __launch_bounds__(WARPS * 32)
     if (task < n_absorbed * s.n_heads) {
         size_t row = rows.absorbed_row[task / s.n_heads];
         int h = task % s.n_heads;
-        rotate(s, rows.angle + row * (s.rope / 2), from.q + row * from.q_stride + h * s.query_head() + s.nope_p,
-               s.scale_log2, query + (row * s.n_heads + h) * s.cached() + s.latent_p);
+        rotate(s, rows.angle + row * (s.rope / 2),
+               from.q + row * from.q_stride + h * s.query_head() + s.nope_p, s.scale_log2,
+               query + (row * s.n_heads + h) * s.cached() + s.latent_p);
         return;
     }
     task -= n_absorbed * s.n_heads;
@@ -111,10 +113,11 @@ __global__ void __launch_bounds__(WARPS * 32)
 template <int ROW_TILES>
 void launch_absorb(cudaStream_t stream, const head_shape &s, const step_rows &rows, int n_absorbed,
                    const projected_rows &from, const half *w_uk, half *query, int n_store, half *cache) {
-    int tiles = s.n_heads * (s.latent_p / TILE_OUTPUTS), groups = (n_absorbed + 8 * ROW_TILES - 1) / (8 * ROW_TILES);
+    int tiles = s.n_heads * (s.latent_p / TILE_OUTPUTS),
+        groups = (n_absorbed + 8 * ROW_TILES - 1) / (8 * ROW_TILES);
     int tasks = n_store + n_absorbed * s.n_heads + tiles * groups;
-    absorb_kernel<ROW_TILES><<<(tasks + WARPS - 1) / WARPS, WARPS * 32, 0, stream>>>(s, rows, n_absorbed, from, w_uk,
-                                                                                     query, n_store, cache);
+    absorb_kernel<ROW_TILES><<<(tasks + WARPS - 1) / WARPS, WARPS * 32, 0, stream>>>(
+        s, rows, n_absorbed, from, w_uk, query, n_store, cache);
 }
 
 // Block: a row. Its first warp stores it, then all take the heads of its query in turn.
@@ -137,7 +140,8 @@ __global__ void __launch_bounds__(STORE_WARPS * 32)
 } // namespace
 
 cudaError_t absorb_queries(cudaStream_t stream, const head_shape &s, const step_rows &rows, int n_absorbed,
-                           const projected_rows &from, const half *w_uk, half *query, int n_store, half *cache) {
+                           const projected_rows &from, const half *w_uk, half *query, int n_store,
+                           half *cache) {
     if (n_absorbed <= 8)
         launch_absorb<1>(stream, s, rows, n_absorbed, from, w_uk, query, n_store, cache);
     else

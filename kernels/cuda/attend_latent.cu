@@ -69,8 +69,8 @@ __device__ void copy_row(const head_shape &s, half *to, const half *from, bool e
 }
 
 // Positions first .. of the row's sequence, those before `end`; zeros after them.
-__device__ void copy_tokens(const head_shape &s, const step_rows &rows, int row, const half *cache, int first, int end,
-                            half *tile) {
+__device__ void copy_tokens(const head_shape &s, const step_rows &rows, int row, const half *cache, int first,
+                            int end, half *tile) {
     int token = threadIdx.x / 8;
     bool exists = first + token < end;
     const half *from = exists ? cached_token(cache, rows, row, first + token, s.cached()) : cache;
@@ -86,7 +86,8 @@ __device__ void copy_queries(const head_shape &s, const half *query, int row, in
 }
 
 // The warp's part of the scores of a tile, from its share of the queries.
-__device__ void score_tokens(const head_shape &s, const uint32_t (&q)[MAX_STEPS][4], const half *tile, tile_state *state) {
+__device__ void score_tokens(const head_shape &s, const uint32_t (&q)[MAX_STEPS][4], const half *tile,
+                             tile_state *state) {
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
     int part = warp % K_PARTS, first_token = warp / K_PARTS * 16;
     const half *row = tile + (first_token + lane / 16 * 8 + lane % 8) * row_stride(s) + lane / 8 % 2 * 8;
@@ -175,8 +176,8 @@ __device__ void store_sector(half *out, uint32_t first, uint32_t last, bool exis
 }
 
 // The block's means, each head's divided by its sum; out [H, latent_p] of the split, from head first_head on.
-__device__ void store_means(const head_shape &s, const float (&mean)[MAX_UNITS][2][4], const float *inverse_sum,
-                            int first_head, half *out) {
+__device__ void store_means(const head_shape &s, const float (&mean)[MAX_UNITS][2][4],
+                            const float *inverse_sum, int first_head, half *out) {
     int warp = threadIdx.x / 32, g = threadIdx.x % 32 / 4;
 #pragma unroll
     for (int u = 0; u < MAX_UNITS; u++) {
@@ -188,7 +189,8 @@ __device__ void store_means(const head_shape &s, const float (&mean)[MAX_UNITS][
             float scale = inverse_sum[head];
             half2 first = __floats2half2_rn(mean[u][0][2 * i] * scale, mean[u][0][2 * i + 1] * scale);
             half2 last = __floats2half2_rn(mean[u][1][2 * i] * scale, mean[u][1][2 * i + 1] * scale);
-            store_sector(out + (size_t)(first_head + head) * s.latent_p + column, pack(__low2half(first), __high2half(first)),
+            store_sector(out + (size_t)(first_head + head) * s.latent_p + column,
+                         pack(__low2half(first), __high2half(first)),
                          pack(__low2half(last), __high2half(last)), first_head + head < s.n_heads);
         }
     }
@@ -212,7 +214,8 @@ __global__ void __launch_bounds__(THREADS, 1)
     int first = blockIdx.x * share, end = min(first + share, length);
     if (first >= length) {
         int head = first_head + threadIdx.x;
-        if (threadIdx.x < HEADS && head < s.n_heads) out.max_sum[partial + head] = make_float2(-INFINITY, 0.0f);
+        if (threadIdx.x < HEADS && head < s.n_heads)
+            out.max_sum[partial + head] = make_float2(-INFINITY, 0.0f);
         copy_wait<0>();
         return;
     }
@@ -252,7 +255,8 @@ __global__ void __launch_bounds__(THREADS, 1)
     int head = softmax_head();
     if (threadIdx.x % 16 == 0) {
         state->factor[head] = 1.0f / sum;
-        if (first_head + head < s.n_heads) out.max_sum[partial + first_head + head] = make_float2(largest, sum);
+        if (first_head + head < s.n_heads)
+            out.max_sum[partial + first_head + head] = make_float2(largest, sum);
     }
     __syncthreads();
     store_means(s, mean, state->factor, first_head, out.mean + partial * s.latent_p);
@@ -260,10 +264,11 @@ __global__ void __launch_bounds__(THREADS, 1)
 
 // ---- project_values ----
 
-constexpr int CHUNK = 32;                               // k that a lane's 16 bytes, four lanes side by side, cover
-constexpr int MAX_CHUNKS = MAX_LATENT / CHUNK / WARPS;  // a warp's
+constexpr int CHUNK = 32; // k that a lane's 16 bytes, four lanes side by side, cover
+constexpr int MAX_CHUNKS = MAX_LATENT / CHUNK / WARPS; // a warp's
 constexpr int MAX_MEAN_STRIDE = MAX_LATENT + 32;
-constexpr int SUM_STRIDE = 20; // floats: sums [row][16 outputs]; neither writing nor reading meets a bank twice
+constexpr int SUM_STRIDE =
+    20; // floats: sums [row][16 outputs]; neither writing nor reading meets a bank twice
 
 // Halves from a row of means to the next: 64 bytes beyond a multiple of 128, so that the 64 bytes that two rows give to
 // 8 lanes lie in different banks.
@@ -289,7 +294,8 @@ __device__ int weigh_splits(const head_shape &s, const latent_partials &in, int 
 }
 
 // Values 2 pair, + 1 of the combined mean; mean [n_splits, H, latent_p] from the row's and head's first on.
-__device__ half2 combine_splits(const half *mean, size_t split_stride, const float *weight, int n_used, int pair) {
+__device__ half2 combine_splits(const half *mean, size_t split_stride, const float *weight, int n_used,
+                                int pair) {
     float2 sum = make_float2(0.0f, 0.0f);
 #pragma unroll 8
     for (int i = 0; i < n_used; i++) {
@@ -301,15 +307,16 @@ __device__ half2 combine_splits(const half *mean, size_t split_stride, const flo
 
 template <int ROW_TILES>
 __global__ void __launch_bounds__(THREADS, 4 - ROW_TILES)
-    project_kernel(head_shape s, step_rows rows, int n_absorbed, latent_partials in, const half *w_uv, float *attended,
-                   size_t attended_stride) {
+    project_kernel(head_shape s, step_rows rows, int n_absorbed, latent_partials in, const half *w_uv,
+                   float *attended, size_t attended_stride) {
     constexpr int ROWS = 8 * ROW_TILES;
     __shared__ __align__(16) half means[ROWS * MAX_MEAN_STRIDE];
     __shared__ float weights[ROWS][MAX_SPLITS];
     __shared__ int n_used[ROWS];
     __shared__ float partial[WARPS][ROWS * SUM_STRIDE];
     int warp = threadIdx.x / 32, lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
-    int tiles = s.v_p / TILE_OUTPUTS, h = blockIdx.x / tiles, first_output = blockIdx.x % tiles * TILE_OUTPUTS;
+    int tiles = s.v_p / TILE_OUTPUTS, h = blockIdx.x / tiles,
+        first_output = blockIdx.x % tiles * TILE_OUTPUTS;
     int first_row = blockIdx.y * ROWS, n = min(ROWS, n_absorbed - first_row);
 
     const half *w = w_uv + ((size_t)h * s.v_p + first_output + g) * s.latent_p + 8 * t;
@@ -317,7 +324,8 @@ __global__ void __launch_bounds__(THREADS, 4 - ROW_TILES)
 #pragma unroll
     for (int j = 0; j < MAX_CHUNKS; j++) {
         int k = CHUNK * (warp + WARPS * j);
-        if (k < s.latent_p) upper[j] = load_streamed(w + k), lower[j] = load_streamed(w + (size_t)8 * s.latent_p + k);
+        if (k < s.latent_p)
+            upper[j] = load_streamed(w + k), lower[j] = load_streamed(w + (size_t)8 * s.latent_p + k);
     }
 
     for (int r = warp; r < n; r += WARPS) {
@@ -357,7 +365,8 @@ __global__ void __launch_bounds__(THREADS, 4 - ROW_TILES)
     float y = 0.0f;
 #pragma unroll
     for (int i = 0; i < WARPS; i++) y += partial[i][r * SUM_STRIDE + lane % 16];
-    if (r < n && output < s.v) attended[rows.absorbed_row[first_row + r] * attended_stride + h * s.v_p + output] = y;
+    if (r < n && output < s.v)
+        attended[rows.absorbed_row[first_row + r] * attended_stride + h * s.v_p + output] = y;
 }
 
 } // namespace
@@ -370,7 +379,8 @@ int latent_splits(int n_absorbed, int n_multiprocessors) {
     for (int splits = 2; splits <= MAX_SPLITS && n_absorbed * splits <= 4 * n_multiprocessors; splits++) {
         int turns = (n_absorbed * splits + n_multiprocessors - 1) / n_multiprocessors;
         // turns * (1 / splits + 1 / 128), without fractions
-        if (turns * (128 + splits) * best < best_turns * (128 + best) * splits) best = splits, best_turns = turns;
+        if (turns * (128 + splits) * best < best_turns * (128 + best) * splits)
+            best = splits, best_turns = turns;
     }
     return best;
 }
@@ -378,7 +388,8 @@ int latent_splits(int n_absorbed, int n_multiprocessors) {
 cudaError_t attend_latents(cudaStream_t stream, const head_shape &s, const step_rows &rows, int n_absorbed,
                            const half *query, const half *cache, const latent_partials &out) {
     size_t bytes = attend_shared_bytes(s);
-    cudaError_t e = cudaFuncSetAttribute(attend_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
+    cudaError_t e =
+        cudaFuncSetAttribute(attend_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int)bytes);
     if (e != cudaSuccess) return e;
     dim3 grid(out.n_splits, n_absorbed, (s.n_heads + HEADS - 1) / HEADS);
     attend_kernel<<<grid, THREADS, bytes, stream>>>(s, rows, query, cache, out);
@@ -386,12 +397,14 @@ cudaError_t attend_latents(cudaStream_t stream, const head_shape &s, const step_
 }
 
 cudaError_t project_values(cudaStream_t stream, const head_shape &s, const step_rows &rows, int n_absorbed,
-                           const latent_partials &in, const half *w_uv, float *attended, size_t attended_stride) {
+                           const latent_partials &in, const half *w_uv, float *attended,
+                           size_t attended_stride) {
     unsigned tiles = s.n_heads * (s.v_p / TILE_OUTPUTS);
     if (n_absorbed <= 8)
-        project_kernel<1><<<tiles, THREADS, 0, stream>>>(s, rows, n_absorbed, in, w_uv, attended, attended_stride);
+        project_kernel<1>
+            <<<tiles, THREADS, 0, stream>>>(s, rows, n_absorbed, in, w_uv, attended, attended_stride);
     else
-        project_kernel<2><<<dim3(tiles, (n_absorbed + 15) / 16), THREADS, 0, stream>>>(s, rows, n_absorbed, in, w_uv,
-                                                                                       attended, attended_stride);
+        project_kernel<2><<<dim3(tiles, (n_absorbed + 15) / 16), THREADS, 0, stream>>>(
+            s, rows, n_absorbed, in, w_uv, attended, attended_stride);
     return cudaGetLastError();
 }

@@ -37,14 +37,14 @@ struct pack_map {
 };
 
 // `rows` rows of n_in stored values (dtype stored) that begin with row first_row of the matrix.
-cudaError_t pack_rows(cudaStream_t stream, const void *stored, dtype stored_type, int first_row, int rows, int n_in,
-                      const pack_map &map, void *out, dtype out_type);
+cudaError_t pack_rows(cudaStream_t stream, const void *stored, dtype stored_type, int first_row, int rows,
+                      int n_in, const pack_map &map, void *out, dtype out_type);
 
 // ---- rows.cu: embedding, norms, gating: what works along single rows ----
 
 // hidden[i] = embedding[token[i]] (packed columns), rows of width_p values; squares[i, tile] = sum of squares of 16 values (may be NULL).
-cudaError_t embed_rows(cudaStream_t stream, const step_rows &rows, int n, const void *embedding, dtype type, int width_p,
-                       float *hidden, float *squares);
+cudaError_t embed_rows(cudaStream_t stream, const step_rows &rows, int n, const void *embedding, dtype type,
+                       int width_p, float *hidden, float *squares);
 
 // out[k] = x[row[k]] / sqrt(mean(x^2) + epsilon) * norm; row NULL = k.
 cudaError_t norm_rows(cudaStream_t stream, const float *x, size_t x_stride, const int *row, int n, int width,
@@ -55,8 +55,8 @@ cudaError_t round_rows(cudaStream_t stream, const float *x, size_t x_stride, int
                        const float *norm, float epsilon, dtype type, void *high, void *low);
 
 // gated = silu(gate) * up; gate_up [n, stride] in groups of 8 gates, then their 8 ups.
-cudaError_t gate_rows(cudaStream_t stream, const float *gate_up, size_t stride, int n, int width, float *gated,
-                      size_t gated_stride);
+cudaError_t gate_rows(cudaStream_t stream, const float *gate_up, size_t stride, int n, int width,
+                      float *gated, size_t gated_stride);
 
 // ---- linear.cu: few rows, weights streamed once ----
 
@@ -104,7 +104,8 @@ struct projected_rows {
 // rows.absorbed_row; w_uk [H, latent_p, nope_p]. With n_store > 0 the same launch stores rows 0 .. n_store - 1 as
 // store_rows does (without its `queries`).
 cudaError_t absorb_queries(cudaStream_t stream, const head_shape &s, const step_rows &rows, int n_absorbed,
-                           const projected_rows &from, const half *w_uk, half *query, int n_store, half *cache);
+                           const projected_rows &from, const half *w_uk, half *query, int n_store,
+                           half *cache);
 
 // cache[cache_row[i]] = fp16 of [rmsnorm(kv_a latent) | rotated kv_a rope], i < n; queries (may be NULL)
 // [n, H, query_head()] = fp16 of scale_log2 * [q_nope | rotated q_rope].
@@ -129,7 +130,8 @@ cudaError_t attend_latents(cudaStream_t stream, const head_shape &s, const step_
 
 // attended [row, H, v_p] = W_uv (the splits' combined mean); w_uv [H, v_p, latent_p]. row from rows.absorbed_row.
 cudaError_t project_values(cudaStream_t stream, const head_shape &s, const step_rows &rows, int n_absorbed,
-                           const latent_partials &in, const half *w_uv, float *attended, size_t attended_stride);
+                           const latent_partials &in, const half *w_uv, float *attended,
+                           size_t attended_stride);
 
 // ---- attend_expanded.cu: attention on keys and values made from the latents ----
 
@@ -147,9 +149,10 @@ struct expanded_run {
 };
 
 // attended [row, H, v_p]; queries [row, H, query_head()] as store_rows made them. cublas is set to `stream`.
-cudaError_t attend_expanded(cudaStream_t stream, cublasHandle_t cublas, const head_shape &s, const step_rows &rows,
-                            const expanded_run &run, const half *queries, const half *cache, const half *w_uk,
-                            const half *w_uv, const expand_scratch &scratch, float *attended, size_t attended_stride);
+cudaError_t attend_expanded(cudaStream_t stream, cublasHandle_t cublas, const head_shape &s,
+                            const step_rows &rows, const expanded_run &run, const half *queries,
+                            const half *cache, const half *w_uk, const half *w_uv,
+                            const expand_scratch &scratch, float *attended, size_t attended_stride);
 
 // ---- draw.cu: logits to tokens ----
 
@@ -168,6 +171,7 @@ struct draw_result {
 
 size_t draw_scratch_bytes(int n, int vocab);
 cudaError_t draw_tokens(cudaStream_t stream, const float *logits, size_t stride, int vocab, int n,
-                        const draw_request *requests, const int *accepted, void *scratch, draw_result *results);
+                        const draw_request *requests, const int *accepted, void *scratch,
+                        draw_result *results);
 
 #endif

@@ -37,15 +37,22 @@ struct head_shape {
     bool interleave;  // rotary pairs (2i, 2i + 1); false: (i, i + rope / 2)
     float scale_log2; // softmax scale times log2(e): queries carry it, so that scores are exponents of 2
 
-    __host__ __device__ int query_head() const { return nope_p + rope_p; } // ACT_Q: [n, H, nope_p + rope_p]
-    __host__ __device__ int cached() const { return latent_p + rope_p; }   // a cached token: [latent_p | rope_p]
-    __host__ __device__ int expanded_head() const { return nope_p + v_p; } // a head's key part, then its value
+    __host__ __device__ int query_head() const {
+        return nope_p + rope_p;
+    } // ACT_Q: [n, H, nope_p + rope_p]
+    __host__ __device__ int cached() const {
+        return latent_p + rope_p;
+    } // a cached token: [latent_p | rope_p]
+    __host__ __device__ int expanded_head() const {
+        return nope_p + v_p;
+    } // a head's key part, then its value
 };
 
 inline head_shape head_shape_of(const model_config *m) {
     head_shape s = {};
     s.n_heads = m->n_heads;
-    s.nope = m->qk_nope_head_dim, s.rope = m->qk_rope_head_dim, s.v = m->v_head_dim, s.latent = m->kv_lora_rank;
+    s.nope = m->qk_nope_head_dim, s.rope = m->qk_rope_head_dim, s.v = m->v_head_dim,
+    s.latent = m->kv_lora_rank;
     s.nope_p = padded(s.nope, HEAD_PAD), s.rope_p = padded(s.rope, HEAD_PAD);
     s.v_p = padded(s.v, HEAD_PAD), s.latent_p = padded(s.latent, HEAD_PAD);
     s.interleave = m->rope.interleave;
@@ -59,14 +66,15 @@ struct step_rows {
     const int *position;     // [n]
     const int *cache_row;    // [n] where the row's latent goes: block * CACHE_BLOCK + slot
     const int *table_offset; // [n] where the block table of the row's sequence begins in `tables`
-    const int *tables;       // position p of that sequence: tables[table_offset + p / CACHE_BLOCK] is its block
-    const float2 *angle;     // [n, rope / 2] cosine and sine of position x inverse frequency, times the factor
-    const int *output_row;   // [n_outputs]
+    const int *tables;     // position p of that sequence: tables[table_offset + p / CACHE_BLOCK] is its block
+    const float2 *angle;   // [n, rope / 2] cosine and sine of position x inverse frequency, times the factor
+    const int *output_row; // [n_outputs]
     const int *absorbed_row; // [n_absorbed] rows whose attention works on the latents themselves
 };
 
 // Cache of one layer: [n_blocks * CACHE_BLOCK, cached()] of fp16, latent_p values, then rope_p.
-__device__ inline const half *cached_token(const half *cache, const step_rows &rows, int row, int position, int cached) {
+__device__ inline const half *cached_token(const half *cache, const step_rows &rows, int row, int position,
+                                           int cached) {
     int block = rows.tables[rows.table_offset[row] + position / CACHE_BLOCK];
     return cache + (size_t)(block * CACHE_BLOCK + position % CACHE_BLOCK) * cached;
 }

@@ -23,7 +23,8 @@ namespace {
 
 constexpr int WARPS = 8;
 constexpr int CHUNK = INPUT_PAD; // inputs that a warp takes at once
-constexpr int ROW_STRIDE = 20;   // floats: sums [row][16 outputs]; neither writing nor reading meets a bank twice
+constexpr int ROW_STRIDE =
+    20; // floats: sums [row][16 outputs]; neither writing nor reading meets a bank twice
 
 // The weights of a chunk: lane (g, t) holds 8 of its first 32 inputs and 8 of the others, of rows g and g + 8.
 struct weight_chunk {
@@ -57,15 +58,24 @@ __device__ float inverse_rms(const linear_input &in, int row) {
 // Values 4t.. and 16 + 4t.. of the 32 at p.
 __device__ void load8(const float *p, float (&v)[8]) {
     int t = threadIdx.x % 4;
-    float4 a = *reinterpret_cast<const float4 *>(p + 4 * t), b = *reinterpret_cast<const float4 *>(p + 16 + 4 * t);
+    float4 a = *reinterpret_cast<const float4 *>(p + 4 * t),
+           b = *reinterpret_cast<const float4 *>(p + 16 + 4 * t);
     v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
 }
 
 template <typename T> __device__ T rounded(float x);
-template <> __device__ half rounded<half>(float x) { return __float2half_rn(x); }
-template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) { return __float2bfloat16_rn(x); }
-__device__ float widened(half x) { return __half2float(x); }
-__device__ float widened(__nv_bfloat16 x) { return __bfloat162float(x); }
+template <> __device__ half rounded<half>(float x) {
+    return __float2half_rn(x);
+}
+template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) {
+    return __float2bfloat16_rn(x);
+}
+__device__ float widened(half x) {
+    return __half2float(x);
+}
+__device__ float widened(__nv_bfloat16 x) {
+    return __bfloat162float(x);
+}
 
 // Eight inputs as the B operands of two steps: term 0 is x rounded, term 1 what rounding left.
 template <typename T, int TERMS> __device__ void split(const float (&x)[8], uint32_t (&b)[TERMS][4]) {
@@ -73,13 +83,15 @@ template <typename T, int TERMS> __device__ void split(const float (&x)[8], uint
     for (int i = 0; i < 4; i++) {
         T a = rounded<T>(x[2 * i]), c = rounded<T>(x[2 * i + 1]);
         b[0][i] = pack(a, c);
-        if (TERMS == 2) b[TERMS - 1][i] = pack(rounded<T>(x[2 * i] - widened(a)), rounded<T>(x[2 * i + 1] - widened(c)));
+        if (TERMS == 2)
+            b[TERMS - 1][i] = pack(rounded<T>(x[2 * i] - widened(a)), rounded<T>(x[2 * i + 1] - widened(c)));
     }
 }
 
 // sums [16 outputs, 8 rows] += 32 inputs of the chunk.
 template <typename T, int TERMS>
-__device__ void add_products(float (&sums)[4], const uint4 &upper, const uint4 &lower, const uint32_t (&b)[TERMS][4]) {
+__device__ void add_products(float (&sums)[4], const uint4 &upper, const uint4 &lower,
+                             const uint32_t (&b)[TERMS][4]) {
 #pragma unroll
     for (int term = 0; term < TERMS; term++) {
         mma<T>(sums, upper.x, lower.x, upper.y, lower.y, b[term][0], b[term][1]);
@@ -88,7 +100,8 @@ __device__ void add_products(float (&sums)[4], const uint4 &upper, const uint4 &
 }
 
 // What becomes of Y[row, tile * 16 + o]; the 16 lanes of a row run together, all of them or none for a row that exists.
-__device__ void finish_output(const linear_result &r, const device_matrix &w, int row, int o, bool row_exists, float y) {
+__device__ void finish_output(const linear_result &r, const device_matrix &w, int row, int o, bool row_exists,
+                              float y) {
     int output = blockIdx.x * TILE_OUTPUTS + o;
     bool exists = row_exists && output < w.n_out;
     if (w.bias) y += w.bias[output];
@@ -119,7 +132,8 @@ __global__ void __launch_bounds__(WARPS * 32, 7 - TERMS - ROW_TILES)
     float sums[ROW_TILES][4] = {};
     float scale[ROW_TILES];
     weight_chunk weights = {};
-    if (warp * CHUNK < w.n_in_p) weights = load_weights(tile, w.n_in_p, warp * CHUNK); // on its way during the norm
+    if (warp * CHUNK < w.n_in_p)
+        weights = load_weights(tile, w.n_in_p, warp * CHUNK); // on its way during the norm
 #pragma unroll
     for (int j = 0; j < ROW_TILES; j++) {
         int row = first_row + 8 * j + g;
@@ -164,7 +178,8 @@ __global__ void __launch_bounds__(WARPS * 32, 7 - TERMS - ROW_TILES)
 }
 
 template <typename T, int TERMS>
-void launch(cudaStream_t stream, const linear_input &in, const device_matrix &w, const linear_result &result) {
+void launch(cudaStream_t stream, const linear_input &in, const device_matrix &w,
+            const linear_result &result) {
     unsigned tiles = w.n_out_p / TILE_OUTPUTS;
     if (in.n <= 8)
         linear_kernel<T, TERMS, 1><<<tiles, WARPS * 32, 0, stream>>>(in, w, result);

@@ -11,9 +11,9 @@ struct resident_layer {
     device_matrix in;  // q_a's rows (q_proj's without q_lora), then kv_a's, which begin at row kv_a_first
     device_matrix q_b; // head by head [nope_p | rope_p]; data NULL without q_lora
     int kv_a_first;
-    half *w_uk, *w_uv;      // [H, latent_p, nope_p], [H, v_p, latent_p]: fp16 whatever the type, as attention is
-    device_matrix o;        // inputs head by head [v_p]
-    device_matrix gate_up;  // 8 gates, then their 8 ups
+    half *w_uk, *w_uv; // [H, latent_p, nope_p], [H, v_p, latent_p]: fp16 whatever the type, as attention is
+    device_matrix o;   // inputs head by head [v_p]
+    device_matrix gate_up; // 8 gates, then their 8 ups
     device_matrix down;
     float *attention_norm, *q_a_norm, *kv_a_norm, *mlp_norm;
 };

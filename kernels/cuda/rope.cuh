@@ -10,7 +10,8 @@
 constexpr int MAX_LATENT = 512;
 
 // out [rope_p] = fp16 of scale * rotated x [rope], zeros in the padding; angle [rope / 2].
-__device__ inline void rotate(const head_shape &s, const float2 *angle, const float *x, float scale, half *out) {
+__device__ inline void rotate(const head_shape &s, const float2 *angle, const float *x, float scale,
+                              half *out) {
     int pairs = s.rope / 2;
     for (int i = threadIdx.x % 32; i < s.rope_p; i += 32) {
         float turned = 0.0f;
@@ -26,8 +27,8 @@ __device__ inline void rotate(const head_shape &s, const float2 *angle, const fl
 
 // cache[cache_row[row]] = fp16 of [rmsnorm(latent) | rotated rope], both padded with zeros. The row's latent stays in
 // registers between its sum of squares and its write.
-__device__ inline void store_row(const head_shape &s, const step_rows &rows, int row, const projected_rows &from,
-                                 half *cache) {
+__device__ inline void store_row(const head_shape &s, const step_rows &rows, int row,
+                                 const projected_rows &from, half *cache) {
     int lane = threadIdx.x % 32;
     const float *x = from.kv_a + row * from.kv_a_stride;
     half *out = cache + (size_t)rows.cache_row[row] * s.cached();

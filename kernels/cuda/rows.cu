@@ -25,12 +25,20 @@ __device__ float inverse_rms(const float *x, int width, float epsilon) {
     return rsqrtf(block_sum(squares) / (float)width + epsilon);
 }
 
-__device__ float widened(half x) { return __half2float(x); }
-__device__ float widened(__nv_bfloat16 x) { return __bfloat162float(x); }
+__device__ float widened(half x) {
+    return __half2float(x);
+}
+__device__ float widened(__nv_bfloat16 x) {
+    return __bfloat162float(x);
+}
 
 template <typename T> __device__ T rounded(float x);
-template <> __device__ half rounded<half>(float x) { return __float2half_rn(x); }
-template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) { return __float2bfloat16_rn(x); }
+template <> __device__ half rounded<half>(float x) {
+    return __float2half_rn(x);
+}
+template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) {
+    return __float2bfloat16_rn(x);
+}
 
 // hidden [n, width_p] = embedding [vocab, width_p] rows; a tile of 16 values is half a warp's, and width_p a multiple
 // of 64, so that whole warps take part or none of their lanes.
@@ -43,20 +51,22 @@ __global__ void embed_kernel(step_rows rows, const T *embedding, int width_p, fl
         hidden[(size_t)row * width_p + i] = x;
 #pragma unroll
         for (int step = 8; step > 0; step /= 2) square += __shfl_xor_sync(~0u, square, step, 16);
-        if (squares && i % TILE_OUTPUTS == 0) squares[(size_t)row * (width_p / TILE_OUTPUTS) + i / TILE_OUTPUTS] = square;
+        if (squares && i % TILE_OUTPUTS == 0)
+            squares[(size_t)row * (width_p / TILE_OUTPUTS) + i / TILE_OUTPUTS] = square;
     }
 }
 
-__global__ void norm_kernel(const float *x, size_t stride, const int *row, int width, const float *norm, float epsilon,
-                            float *out, size_t out_stride) {
+__global__ void norm_kernel(const float *x, size_t stride, const int *row, int width, const float *norm,
+                            float epsilon, float *out, size_t out_stride) {
     x += (size_t)(row ? row[blockIdx.x] : blockIdx.x) * stride;
     float scale = inverse_rms(x, width, epsilon);
-    for (int i = threadIdx.x; i < width; i += THREADS) out[blockIdx.x * out_stride + i] = x[i] * scale * norm[i];
+    for (int i = threadIdx.x; i < width; i += THREADS)
+        out[blockIdx.x * out_stride + i] = x[i] * scale * norm[i];
 }
 
 template <typename T>
-__global__ void round_kernel(const float *x, size_t stride, int width, int width_p, const float *norm, float epsilon,
-                             T *high, T *low) {
+__global__ void round_kernel(const float *x, size_t stride, int width, int width_p, const float *norm,
+                             float epsilon, T *high, T *low) {
     x += blockIdx.x * stride;
     float scale = norm ? inverse_rms(x, width, epsilon) : 1.0f;
     for (int i = threadIdx.x; i < width_p; i += THREADS) {
@@ -68,7 +78,8 @@ __global__ void round_kernel(const float *x, size_t stride, int width, int width
     }
 }
 
-__global__ void gate_kernel(const float *gate_up, size_t stride, int width, float *gated, size_t gated_stride) {
+__global__ void gate_kernel(const float *gate_up, size_t stride, int width, float *gated,
+                            size_t gated_stride) {
     gate_up += blockIdx.x * stride;
     for (int i = threadIdx.x; i < width; i += THREADS) {
         float gate = gate_up[i / 8 * 16 + i % 8], up = gate_up[i / 8 * 16 + 8 + i % 8];
@@ -78,13 +89,14 @@ __global__ void gate_kernel(const float *gate_up, size_t stride, int width, floa
 
 } // namespace
 
-cudaError_t embed_rows(cudaStream_t stream, const step_rows &rows, int n, const void *embedding, dtype type, int width_p,
-                       float *hidden, float *squares) {
+cudaError_t embed_rows(cudaStream_t stream, const step_rows &rows, int n, const void *embedding, dtype type,
+                       int width_p, float *hidden, float *squares) {
     if (type == DTYPE_BF16)
-        embed_kernel<<<n, THREADS, 0, stream>>>(rows, static_cast<const __nv_bfloat16 *>(embedding), width_p, hidden,
-                                                squares);
+        embed_kernel<<<n, THREADS, 0, stream>>>(rows, static_cast<const __nv_bfloat16 *>(embedding), width_p,
+                                                hidden, squares);
     else
-        embed_kernel<<<n, THREADS, 0, stream>>>(rows, static_cast<const half *>(embedding), width_p, hidden, squares);
+        embed_kernel<<<n, THREADS, 0, stream>>>(rows, static_cast<const half *>(embedding), width_p, hidden,
+                                                squares);
     return cudaGetLastError();
 }
 
@@ -98,15 +110,16 @@ cudaError_t round_rows(cudaStream_t stream, const float *x, size_t x_stride, int
                        const float *norm, float epsilon, dtype type, void *high, void *low) {
     if (type == DTYPE_BF16)
         round_kernel<<<n, THREADS, 0, stream>>>(x, x_stride, width, width_p, norm, epsilon,
-                                                static_cast<__nv_bfloat16 *>(high), static_cast<__nv_bfloat16 *>(low));
+                                                static_cast<__nv_bfloat16 *>(high),
+                                                static_cast<__nv_bfloat16 *>(low));
     else
-        round_kernel<<<n, THREADS, 0, stream>>>(x, x_stride, width, width_p, norm, epsilon, static_cast<half *>(high),
-                                                static_cast<half *>(low));
+        round_kernel<<<n, THREADS, 0, stream>>>(x, x_stride, width, width_p, norm, epsilon,
+                                                static_cast<half *>(high), static_cast<half *>(low));
     return cudaGetLastError();
 }
 
-cudaError_t gate_rows(cudaStream_t stream, const float *gate_up, size_t stride, int n, int width, float *gated,
-                      size_t gated_stride) {
+cudaError_t gate_rows(cudaStream_t stream, const float *gate_up, size_t stride, int n, int width,
+                      float *gated, size_t gated_stride) {
     gate_kernel<<<n, THREADS, 0, stream>>>(gate_up, stride, width, gated, gated_stride);
     return cudaGetLastError();
 }

@@ -39,8 +39,8 @@ __device__ void write_value(void *out, dtype type, size_t i, float value) {
 }
 
 // Block (256 columns, row).
-__global__ void pack_kernel(const void *stored, dtype stored_type, int first_row, int n_in, pack_map map, void *out,
-                            dtype out_type) {
+__global__ void pack_kernel(const void *stored, dtype stored_type, int first_row, int n_in, pack_map map,
+                            void *out, dtype out_type) {
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = first_row + blockIdx.y;
     int in_group = row % map.group;
     if (column >= n_in || in_group < map.first || in_group >= map.end) return;
@@ -87,7 +87,8 @@ pack_map map_vector(int group, int first, int end, int group_values) {
     return pack_map{group, first, end, (size_t)group_values, 1, INT_MAX, 0, 1, false};
 }
 
-void add(plan *p, const void *from, dtype from_type, int n_out, int n_in, const pack_map &map, void *to, dtype type) {
+void add(plan *p, const void *from, dtype from_type, int n_out, int n_in, const pack_map &map, void *to,
+         dtype type) {
     if (p->base && from) p->list[p->n++] = packing{from, from_type, n_out, n_in, map, to, type};
 }
 
@@ -110,8 +111,8 @@ device_matrix place_matrix(plan *p, int n_out, int n_in, bool has_bias) {
 }
 
 // Rows of w, and their biases, into m; the first of them to row first_row.
-void add_rows(plan *p, const device_matrix &m, dtype type, int first_row, const matrix *w, int group, int first, int end,
-              int group_rows) {
+void add_rows(plan *p, const device_matrix &m, dtype type, int first_row, const matrix *w, int group,
+              int first, int end, int group_rows) {
     if (!p->base) return;
     uint16_t *to = static_cast<uint16_t *>(const_cast<void *>(m.data)) + (size_t)first_row * m.n_in_p;
     add(p, w->data, w->type, w->n_out, w->n_in, map_rows(group, first, end, group_rows, m.n_in_p), to, type);
@@ -145,10 +146,10 @@ void place_kv_b(plan *p, const head_shape &s, resident_layer *l, const matrix *w
     size_t uk = (size_t)s.latent_p * s.nope_p, uv = (size_t)s.v_p * s.latent_p;
     l->w_uk = place<half>(p, s.n_heads * uk, sizeof(half));
     l->w_uv = place<half>(p, s.n_heads * uv, sizeof(half));
-    add(p, w->data, w->type, w->n_out, w->n_in, pack_map{head, 0, s.nope, uk, 1, INT_MAX, 0, (size_t)s.nope_p, false}, l->w_uk,
-        DTYPE_F16);
-    add(p, w->data, w->type, w->n_out, w->n_in, pack_map{head, s.nope, head, uv, (size_t)s.latent_p, INT_MAX, 0, 1, false},
-        l->w_uv, DTYPE_F16);
+    add(p, w->data, w->type, w->n_out, w->n_in,
+        pack_map{head, 0, s.nope, uk, 1, INT_MAX, 0, (size_t)s.nope_p, false}, l->w_uk, DTYPE_F16);
+    add(p, w->data, w->type, w->n_out, w->n_in,
+        pack_map{head, s.nope, head, uv, (size_t)s.latent_p, INT_MAX, 0, 1, false}, l->w_uv, DTYPE_F16);
 }
 
 void place_layer(plan *p, const resident *r, resident_layer *l, const layer_weights *w) {
@@ -157,7 +158,8 @@ void place_layer(plan *p, const resident *r, resident_layer *l, const layer_weig
     int hidden = r->request.model->hidden_size, q_rows = s.n_heads * s.query_head();
     bool low_rank = w->q_a.data != nullptr;
     l->kv_a_first = low_rank ? padded(w->q_a.n_out, INPUT_PAD) : q_rows;
-    l->in = place_matrix(p, l->kv_a_first + w->kv_a.n_out, hidden, w->q_a.bias || w->q_b.bias || w->kv_a.bias);
+    l->in =
+        place_matrix(p, l->kv_a_first + w->kv_a.n_out, hidden, w->q_a.bias || w->q_b.bias || w->kv_a.bias);
     l->q_b = {};
     if (low_rank) {
         add_whole(p, l->in, type, 0, &w->q_a);
@@ -242,7 +244,8 @@ cudaError_t upload_rows(upload *u, const packing *p, size_t n, int first, int ro
     memcpy(u->pinned[turn], static_cast<const char *>(p->from) + first * row_bytes, bytes);
     e = cudaMemcpyAsync(u->staged[turn], u->pinned[turn], bytes, cudaMemcpyHostToDevice, u->stream);
     for (size_t i = 0; i < n && e == cudaSuccess; i++)
-        e = pack_rows(u->stream, u->staged[turn], p->from_type, first, rows, p->n_in, p[i].map, p[i].to, p[i].type);
+        e = pack_rows(u->stream, u->staged[turn], p->from_type, first, rows, p->n_in, p[i].map, p[i].to,
+                      p[i].type);
     return e == cudaSuccess ? cudaEventRecord(u->packed[turn], u->stream) : e;
 }
 
@@ -275,8 +278,8 @@ void name_layers(resident *r) {
 
 } // namespace
 
-cudaError_t pack_rows(cudaStream_t stream, const void *stored, dtype stored_type, int first_row, int rows, int n_in,
-                      const pack_map &map, void *out, dtype out_type) {
+cudaError_t pack_rows(cudaStream_t stream, const void *stored, dtype stored_type, int first_row, int rows,
+                      int n_in, const pack_map &map, void *out, dtype out_type) {
     constexpr int THREADS = 256;
     dim3 grid((n_in + THREADS - 1) / THREADS, rows);
     pack_kernel<<<grid, THREADS, 0, stream>>>(stored, stored_type, first_row, n_in, map, out, out_type);

@@ -51,7 +51,8 @@ static void assert_close(const golden_model *g, const float *logits, const char 
     if (kl > worst) worst = kl;
     if (!(kl < 2e-3)) fail_msg("%s, %s %zu: mean KL %g", g->name, what, chunk, kl);
     int64_t row = golden_other_best(g, logits, loses_weights(g) ? 0.1f : 0.05f);
-    if (row >= 0) fail_msg("%s, %s %zu: row %lld has another best token", g->name, what, chunk, (long long)row);
+    if (row >= 0)
+        fail_msg("%s, %s %zu: row %lld has another best token", g->name, what, chunk, (long long)row);
 }
 
 static void test_chunkings(void **state) {
@@ -130,7 +131,8 @@ static void test_repeats(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_chunkings), cmocka_unit_test(test_mixed_sequences),
-                                       cmocka_unit_test(test_fork_and_truncate), cmocka_unit_test(test_repeats)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chunkings), cmocka_unit_test(test_mixed_sequences),
+        cmocka_unit_test(test_fork_and_truncate), cmocka_unit_test(test_repeats)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

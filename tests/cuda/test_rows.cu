@@ -12,13 +12,15 @@ void test_embedding(void **state) {
     const int token[N] = {4, 0, 4};
     half *embedding = new_host<half>(VOCAB * WIDTH_P);
     for (int v = 0; v < VOCAB; v++)
-        for (int i = 0; i < WIDTH; i++) embedding[v * WIDTH_P + packed_column(i)] = __float2half_rn(next_random());
+        for (int i = 0; i < WIDTH; i++)
+            embedding[v * WIDTH_P + packed_column(i)] = __float2half_rn(next_random());
     half *embedding_d = to_device(embedding, VOCAB * WIDTH_P);
     int *token_d = to_device(token, N);
     float *hidden_d = on_device<float>(N * WIDTH_P, 0xff), *squares_d = on_device<float>(N * TILES, 0xff);
     step_rows rows = {};
     rows.token = token_d;
-    expect_cuda(embed_rows(nullptr, rows, N, embedding_d, DTYPE_F16, WIDTH_P, hidden_d, squares_d), "embed_rows");
+    expect_cuda(embed_rows(nullptr, rows, N, embedding_d, DTYPE_F16, WIDTH_P, hidden_d, squares_d),
+                "embed_rows");
     float *hidden = to_host(hidden_d, N * WIDTH_P), *squares = to_host(squares_d, N * TILES);
     for (int r = 0; r < N; r++) {
         double square = 0;
@@ -31,7 +33,8 @@ void test_embedding(void **state) {
             square = 0;
         }
     }
-    expect_cuda(embed_rows(nullptr, rows, N, embedding_d, DTYPE_F16, WIDTH_P, hidden_d, nullptr), "embed_rows");
+    expect_cuda(embed_rows(nullptr, rows, N, embedding_d, DTYPE_F16, WIDTH_P, hidden_d, nullptr),
+                "embed_rows");
     void *on_card[] = {embedding_d, token_d, hidden_d, squares_d};
     for (void *p : on_card) expect_cuda(cudaFree(p), "cudaFree");
     free(embedding), free(hidden), free(squares);
@@ -45,20 +48,27 @@ void check_norms(int n, int width, bool normed) {
     for (int i = 0; i < n * stride; i++) x[i] = 20 * next_random();
     for (int i = 0; i < width; i++) norm[i] = 1 + next_random();
     for (int r = 0; r < n; r++) row[r] = (r * 3 + 1) % n;
-    float *x_d = to_device(x, n * stride), *norm_d = to_device(norm, width_p), *out_d = on_device<float>(n * out_stride, 0xff);
+    float *x_d = to_device(x, n * stride), *norm_d = to_device(norm, width_p),
+          *out_d = on_device<float>(n * out_stride, 0xff);
     int *row_d = to_device(row, n);
     half *high_d = on_device<half>(n * width_p, 0xff);
-    __nv_bfloat16 *top_d = on_device<__nv_bfloat16>(n * width_p, 0xff), *low_d = on_device<__nv_bfloat16>(n * width_p, 0xff);
+    __nv_bfloat16 *top_d = on_device<__nv_bfloat16>(n * width_p, 0xff),
+                  *low_d = on_device<__nv_bfloat16>(n * width_p, 0xff);
     const float *weight = normed ? norm_d : nullptr;
-    expect_cuda(norm_rows(nullptr, x_d, stride, row_d, n, width, norm_d, 1e-6f, out_d, out_stride), "norm_rows");
-    expect_cuda(round_rows(nullptr, x_d, stride, n, width, width_p, weight, 1e-6f, DTYPE_F16, high_d, nullptr), "round_rows");
-    expect_cuda(round_rows(nullptr, x_d, stride, n, width, width_p, weight, 1e-6f, DTYPE_BF16, top_d, low_d), "round_rows");
+    expect_cuda(norm_rows(nullptr, x_d, stride, row_d, n, width, norm_d, 1e-6f, out_d, out_stride),
+                "norm_rows");
+    expect_cuda(
+        round_rows(nullptr, x_d, stride, n, width, width_p, weight, 1e-6f, DTYPE_F16, high_d, nullptr),
+        "round_rows");
+    expect_cuda(round_rows(nullptr, x_d, stride, n, width, width_p, weight, 1e-6f, DTYPE_BF16, top_d, low_d),
+                "round_rows");
     float *out = to_host(out_d, n * out_stride);
     half *high = to_host(high_d, n * width_p);
     __nv_bfloat16 *top = to_host(top_d, n * width_p), *low = to_host(low_d, n * width_p);
     for (int r = 0; r < n; r++) {
         double squares = 0, gathered = 0;
-        for (int i = 0; i < width; i++) squares += pow(x[r * stride + i], 2), gathered += pow(x[row[r] * stride + i], 2);
+        for (int i = 0; i < width; i++)
+            squares += pow(x[r * stride + i], 2), gathered += pow(x[row[r] * stride + i], 2);
         for (int i = 0; i < width_p; i++) {
             double value = i >= width ? 0 : x[r * stride + i];
             if (normed && i < width) value *= norm[i] / sqrt(squares / width + 1e-6);
@@ -95,7 +105,8 @@ void test_gates(void **state) {
     float *gated = to_host(gated_d, N * (WIDTH + 1));
     for (int r = 0; r < N; r++) {
         for (int i = 0; i < WIDTH; i++) {
-            double gate = gate_up[r * STRIDE + i / 8 * 16 + i % 8], up = gate_up[r * STRIDE + i / 8 * 16 + 8 + i % 8];
+            double gate = gate_up[r * STRIDE + i / 8 * 16 + i % 8],
+                   up = gate_up[r * STRIDE + i / 8 * 16 + 8 + i % 8];
             double expected = gate / (1 + exp(-gate)) * up;
             assert_true(fabs(gated[r * (WIDTH + 1) + i] - expected) <= 1e-5 * fabs(expected) + 1e-35);
         }

@@ -17,7 +17,9 @@ void check(const pack_map &map, int rows, int n_in, dtype from, dtype to, size_t
         __nv_bfloat16 b = __float2bfloat16_rn(value[i]);
         if (from == DTYPE_F16) value[i] = __half2float(h);
         if (from == DTYPE_BF16) value[i] = __bfloat162float(b);
-        const void *bytes = from == DTYPE_F16 ? (const void *)&h : from == DTYPE_BF16 ? (const void *)&b : &value[i];
+        const void *bytes = from == DTYPE_F16    ? (const void *)&h
+                            : from == DTYPE_BF16 ? (const void *)&b
+                                                 : &value[i];
         memcpy(stored + i * from_bytes, bytes, from_bytes);
     }
     for (int r = 0; r < rows; r++)
@@ -26,18 +28,22 @@ void check(const pack_map &map, int rows, int n_in, dtype from, dtype to, size_t
             if (i < map.first || i >= map.end) continue;
             int j = c / map.column_group * map.column_group_stride + c % map.column_group;
             if (map.packed) j = packed_column(j);
-            size_t at = r / map.group * map.group_stride + (i - map.first) * map.row_stride + j * map.column_stride;
+            size_t at =
+                r / map.group * map.group_stride + (i - map.first) * map.row_stride + j * map.column_stride;
             assert_true(at < n_out);
             float v = value[r * n_in + c];
             expected[at] = to == DTYPE_F16    ? __half2float(__float2half_rn(v))
                            : to == DTYPE_BF16 ? __bfloat162float(__float2bfloat16_rn(v))
                                               : v;
         }
-    unsigned char *stored_d = to_device(stored, rows * n_in * from_bytes), *out_d = on_device<unsigned char>(n_out * to_bytes, 0);
+    unsigned char *stored_d = to_device(stored, rows * n_in * from_bytes),
+                  *out_d = on_device<unsigned char>(n_out * to_bytes, 0);
     // In two chunks, as an upload does it.
     int half_way = rows / 2;
-    if (half_way > 0) expect_cuda(pack_rows(nullptr, stored_d, from, 0, half_way, n_in, map, out_d, to), "pack_rows");
-    expect_cuda(pack_rows(nullptr, stored_d + half_way * n_in * from_bytes, from, half_way, rows - half_way, n_in, map, out_d, to),
+    if (half_way > 0)
+        expect_cuda(pack_rows(nullptr, stored_d, from, 0, half_way, n_in, map, out_d, to), "pack_rows");
+    expect_cuda(pack_rows(nullptr, stored_d + half_way * n_in * from_bytes, from, half_way, rows - half_way,
+                          n_in, map, out_d, to),
                 "pack_rows");
     unsigned char *out = to_host(out_d, n_out * to_bytes);
     for (size_t i = 0; i < n_out; i++) {
@@ -70,7 +76,8 @@ void test_gates(void **state) {
 // The rope part of each head's query rows.
 void test_parts_of_heads(void **state) {
     (void)state;
-    check(pack_map{32, 20, 32, 64 * 64, 64, INT_MAX, 0, 1, true}, 96, 40, DTYPE_BF16, DTYPE_BF16, 3 * 64 * 64);
+    check(pack_map{32, 20, 32, 64 * 64, 64, INT_MAX, 0, 1, true}, 96, 40, DTYPE_BF16, DTYPE_BF16,
+          3 * 64 * 64);
 }
 
 // The K half of kv_b, each head's transposed; and o's columns, head by head.
