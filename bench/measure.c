@@ -54,6 +54,11 @@ static int compare_doubles(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+double measure_median(double *values, int32_t n) {
+    qsort(values, (size_t)n, sizeof *values, compare_doubles);
+    return (values[(n - 1) / 2] + values[n / 2]) / 2;
+}
+
 static youtu_status repeat(youtu_context *context, const youtu_model_info *info, int32_t step,
                            int32_t repetitions, measurement *m, youtu_error *error) {
     double rates[MEASURE_MAX_REPETITIONS] = {0};
@@ -65,10 +70,9 @@ static youtu_status repeat(youtu_context *context, const youtu_model_info *info,
         status = youtu_sequence_truncate(context, 0, m->depth, error);
         if (status != YOUTU_OK) return status;
     }
-    qsort(rates, (size_t)repetitions, sizeof *rates, compare_doubles);
+    m->tokens_per_s = measure_median(rates, repetitions);
     m->slowest = rates[0];
     m->fastest = rates[repetitions - 1];
-    m->tokens_per_s = (rates[(repetitions - 1) / 2] + rates[repetitions / 2]) / 2;
     return YOUTU_OK;
 }
 

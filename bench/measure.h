@@ -31,6 +31,9 @@ youtu_status measure_prefill(youtu_context *context, const youtu_model_info *inf
 youtu_status measure_decode(youtu_context *context, const youtu_model_info *info, youtu_cache_type cache,
                             int32_t n_tokens, int32_t repetitions, measurement *m, youtu_error *error);
 
+/* Of n values, n >= 1, which it sorts. */
+double measure_median(double *values, int32_t n);
+
 /* Resident bytes that no file backs: heap, cache, activations, stacks; not the mapped weights. 0 where the
  * system does not say. */
 uint64_t measure_anonymous_memory(void);

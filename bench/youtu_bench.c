@@ -1,5 +1,6 @@
 /* youtu-bench: prefill and decode speed of a model, beside what the machine can do; or, with --make-model, a
  * random model to measure. */
+#include "kernel_table.h"
 #include "machine_peak.h"
 #include "measure.h"
 #include "random_model.h"
@@ -26,6 +27,7 @@ static const char usage[] =
     "  -r, --repetitions N     default 5; median, slowest and fastest are shown\n"
     "  -b, --batch N           prompt rows computed at once (default: the library's)\n"
     "      --cache f16|f32     default f16\n"
+    "      --device DEVICE     cpu (default), cuda or cuda:N; a GPU's kernels are timed one by one as well\n"
     "      --instructions SET  portable or avx2; default: the best of this CPU\n"
     "      --json              one JSON object instead of the table\n"
     "youtu-bench --make-model DIR [options]  writes a random model, BF16, of Youtu-LLM-2B's shape unless told otherwise\n"
@@ -44,7 +46,7 @@ typedef struct bench_options {
     number_list prefill, depth, threads;
     int32_t decode, repetitions, batch;
     youtu_cache_type cache;
-    const char *instructions;
+    const char *device, *instructions;
     bool json;
 } bench_options;
 
@@ -112,7 +114,7 @@ static bool parse_cache(const char *text, youtu_cache_type *cache) {
     return false;
 }
 
-enum { OPTION_CACHE = 256, OPTION_INSTRUCTIONS, OPTION_JSON };
+enum { OPTION_CACHE = 256, OPTION_DEVICE, OPTION_INSTRUCTIONS, OPTION_JSON };
 
 static bool parse_bench_option(int option, const char *value, bench_options *o) {
     switch (option) {
@@ -123,6 +125,7 @@ static bool parse_bench_option(int option, const char *value, bench_options *o) 
     case 'r': return parse_count("--repetitions", value, 1, MEASURE_MAX_REPETITIONS, &o->repetitions);
     case 'b': return parse_count("--batch", value, 1, MAX_LENGTH, &o->batch);
     case OPTION_CACHE: return parse_cache(value, &o->cache);
+    case OPTION_DEVICE: o->device = value; return true;
     case OPTION_INSTRUCTIONS: o->instructions = value; return true;
     case OPTION_JSON: o->json = true; return true;
     }
@@ -138,6 +141,7 @@ static bool parse_bench_options(int argc, char **argv, bench_options *o) {
         {"repetitions", required_argument, NULL, 'r'},
         {"batch", required_argument, NULL, 'b'},
         {"cache", required_argument, NULL, OPTION_CACHE},
+        {"device", required_argument, NULL, OPTION_DEVICE},
         {"instructions", required_argument, NULL, OPTION_INSTRUCTIONS},
         {"json", no_argument, NULL, OPTION_JSON},
         {0},
@@ -150,6 +154,7 @@ static bool parse_bench_options(int argc, char **argv, bench_options *o) {
         .repetitions = 5,
         .batch = youtu_context_options_default().n_batch,
         .cache = YOUTU_CACHE_F16,
+        .device = "cpu",
     };
     int option;
     while ((option = getopt_long(argc, argv, "p:n:d:t:r:b:", names, NULL)) != -1)
@@ -205,6 +210,16 @@ static youtu_status measure_depth(youtu_context *context, const youtu_model_info
     return YOUTU_OK;
 }
 
+/* Where the device times its kernels: those of one decoded token and of the longest prompt. */
+static youtu_status print_kernels(youtu_context *context, const youtu_model_info *info,
+                                  const bench_options *o, youtu_error *error) {
+    youtu_status status = YOUTU_OK;
+    if (o->decode > 0) status = kernel_table_print(context, info, 1, o->repetitions, error);
+    if (status == YOUTU_OK && largest(&o->prefill) > 0)
+        status = kernel_table_print(context, info, largest(&o->prefill), o->repetitions, error);
+    return status;
+}
+
 static youtu_status measure_threads(const youtu_model *model, const youtu_model_info *info,
                                     const bench_options *o, int32_t n_threads, const machine_peak *peak,
                                     results *r, youtu_error *error) {
@@ -225,6 +240,8 @@ static youtu_status measure_threads(const youtu_model *model, const youtu_model_
     for (size_t i = 0; i < o->depth.count && status == YOUTU_OK; i++) {
         status = measure_set_depth(context, info, o->depth.values[i], error);
         if (status == YOUTU_OK) status = measure_depth(context, info, o, n_threads, peak, r, error);
+        if (status == YOUTU_OK && info->device_flops > 0 && !o->json)
+            status = print_kernels(context, info, o, error);
     }
     youtu_context_free(context);
     return status;
@@ -235,17 +252,23 @@ static youtu_status measure_all(const youtu_model *model, const youtu_model_info
     for (size_t i = 0; i < o->threads.count; i++) {
         int32_t n_threads = o->threads.values[i];
         machine_peak *peak = &r->peaks[i];
-        if (!machine_peak_measure(n_threads, peak)) {
+        bool known = info->device_flops > 0; /* a device's data sheet; the CPU is measured */
+        if (known) *peak = (machine_peak){"data sheet", info->device_bandwidth, info->device_flops};
+        if (!known && !machine_peak_measure(n_threads, peak)) {
             error->status = YOUTU_E_MEMORY;
             snprintf(error->message, sizeof error->message,
                      "out of memory: the buffer of the bandwidth probe");
             return YOUTU_E_MEMORY;
         }
+        if (!o->json && known)
+            printf("\nby its data sheet the device reads %.1f GB/s and computes %.1f TFLOP/s\n",
+                   peak->read_per_s / 1e9, peak->flops_per_s / 1e12);
+        if (!o->json && !known)
+            printf("\n%" PRId32 " threads: the machine reads %.1f GB/s and computes %.1f GFLOP/s (%s)\n",
+                   n_threads, peak->read_per_s / 1e9, peak->flops_per_s / 1e9, peak->instructions);
         if (!o->json)
             printf(
-                "\n%" PRId32 " threads: the machine reads %.1f GB/s and computes %.1f GFLOP/s (%s)\n"
-                "threads   depth     test tokens   tokens/s   slowest   fastest     GB/s  peak   GFLOP/s  peak\n",
-                n_threads, peak->read_per_s / 1e9, peak->flops_per_s / 1e9, peak->instructions);
+                "threads   depth     test tokens   tokens/s   slowest   fastest     GB/s  peak   GFLOP/s  peak\n");
         youtu_status status = measure_threads(model, info, o, n_threads, peak, r, error);
         if (status != YOUTU_OK) return status;
     }
@@ -308,6 +331,7 @@ static int run_bench(int argc, char **argv) {
     youtu_error error = {0};
     youtu_model *model = NULL;
     youtu_model_options options = youtu_model_options_default();
+    options.device = o.device;
     options.instructions = o.instructions;
     youtu_status status = youtu_model_open(o.model, &options, &model, &error);
     if (status != YOUTU_OK) return complain(status, &error, EXIT_MODEL);

@@ -32,6 +32,13 @@ typedef struct run {
     const int32_t *blocks;
 } run;
 
+/* What a device's kernels took, in the order of their first launch. */
+#define MAX_KERNELS 32
+typedef struct kernel_times {
+    int32_t count;
+    youtu_kernel_time kernels[MAX_KERNELS];
+} kernel_times;
+
 /* One pass through the layers: at most n_batch rows. */
 typedef struct step {
     int32_t n_rows;
@@ -43,6 +50,7 @@ typedef struct step {
     const run *runs;
     int32_t n_outputs;
     const int32_t *output_row; /* [n_outputs] rows whose logits are wanted */
+    kernel_times *times;       /* to add this step's to (only where the backend is_timed), or NULL */
 } step;
 
 /* Rows [n_batch, width] of float32. */
@@ -65,11 +73,17 @@ typedef struct linear_output {
 /* A model's weights on a device, shared by its contexts. */
 typedef struct resident resident;
 
+typedef struct device_facts {
+    char label[64];   /* "cuda:0 (NVIDIA GeForce RTX 3060)" */
+    double bandwidth; /* bytes/s, 0 = not known */
+    double flops;     /* operations/s on 16-bit operands, 0 = not known */
+} device_facts;
+
 typedef struct attach_request {
     int32_t ordinal; /* which of the machine's devices */
     const model_config *model;
-    model_weights *weights; /* whose `resident` fields the first open fills; they outlive the resident */
-    dtype type;             /* to hold weights in: F16 or BF16 */
+    model_weights *weights;  /* whose `resident` fields the first open fills; they outlive the resident */
+    dtype type;              /* to hold weights in: F16 or BF16 */
     youtu_progress progress; /* while weights go to the device; may be NULL */
     void *progress_user;
 } attach_request;
@@ -106,9 +120,11 @@ typedef struct token_draw {
 typedef struct backend {
     const char *name;
 
-    /* Finds the device; uploads nothing yet. label [label_size] receives its name. NULL: a backend without.
+    bool is_timed; /* a step may ask for kernel_times */
+
+    /* Finds the device; uploads nothing yet. NULL: a backend without.
      * Errors: DEVICE, UNSUPPORTED (a shape that its kernels do not have), MEMORY. */
-    youtu_status (*attach)(const attach_request *request, resident **out, char *label, size_t label_size,
+    youtu_status (*attach)(const attach_request *request, resident **out, device_facts *facts,
                            youtu_error *error);
     void (*detach)(resident *r);
 

@@ -26,6 +26,7 @@ struct youtu_context {
     run *runs;
 
     int32_t *length_before; /* [n_sequences] while a batch is decoded */
+    kernel_times *times;    /* while a batch is profiled; else NULL */
     float *logits;          /* [logits_capacity / vocab, vocab] */
     size_t logits_capacity;
     size_t n_logits;
@@ -240,7 +241,8 @@ static step make_step(youtu_context *c, const youtu_batch *batch, size_t first) 
                   .n_runs = n_runs,
                   .runs = c->runs,
                   .n_outputs = n_outputs,
-                  .output_row = c->output_row};
+                  .output_row = c->output_row,
+                  .times = c->times};
 }
 
 static youtu_status check_finite(const youtu_context *c, const step *s, const float *logits,
@@ -302,6 +304,21 @@ static youtu_status decode(youtu_context *c, const youtu_batch *batch, token_dra
 youtu_status youtu_decode(youtu_context *c, const youtu_batch *batch, youtu_error *error) {
     if (!c) return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_decode: the context is NULL");
     return decode(c, batch, NULL, error);
+}
+
+youtu_status youtu_profile(youtu_context *c, const youtu_batch *batch, youtu_visit_kernel visit, void *user,
+                           youtu_error *error) {
+    if (!c || !visit)
+        return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_profile: the context or visit is NULL");
+    if (!c->model->backend->is_timed)
+        return youtu_fail(error, YOUTU_E_UNSUPPORTED, "device \"%s\" does not time its kernels",
+                          c->model->device_facts.label);
+    kernel_times times = {0};
+    c->times = &times;
+    youtu_status status = decode(c, batch, NULL, error);
+    c->times = NULL;
+    for (int32_t i = 0; i < times.count && status == YOUTU_OK; i++) visit(user, &times.kernels[i]);
+    return status;
 }
 
 youtu_status context_decode_draw(youtu_context *c, const youtu_batch *batch, token_draw *draw,

@@ -18,7 +18,7 @@ struct youtu_model {
     const char *instructions; /* the CPU kernels chosen; NULL on another device */
     resident *resident; /* the weights on the device; NULL: the backend uses them where they are mapped */
     dtype weights_type; /* in which the device computes with them */
-    char device_label[64];
+    device_facts device_facts;
     char device_note[sizeof((youtu_error *)0)->message]; /* why "auto" took the CPU, or "" */
 };
 

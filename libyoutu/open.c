@@ -78,7 +78,8 @@ static youtu_status use_cpu(youtu_model *model, const youtu_model_options *optio
     youtu_status status = backend_cpu(options->instructions, &model->backend, &label, error);
     if (status != YOUTU_OK) return status;
     model->instructions = label;
-    snprintf(model->device_label, sizeof model->device_label, "%s (%s)", model->backend->name, label);
+    snprintf(model->device_facts.label, sizeof model->device_facts.label, "%s (%s)", model->backend->name,
+             label);
     return YOUTU_OK;
 }
 
@@ -114,8 +115,7 @@ static youtu_status attach_device(youtu_model *model, const device_choice *choic
         .progress_user = options->progress_user,
     };
     youtu_error reason;
-    if (model->backend->attach(&request, &model->resident, model->device_label, sizeof model->device_label,
-                               &reason) != YOUTU_OK)
+    if (model->backend->attach(&request, &model->resident, &model->device_facts, &reason) != YOUTU_OK)
         return do_without_cuda(model, choice, options, &reason, error);
     model->weights_type = request.type;
     return YOUTU_OK;
@@ -220,7 +220,7 @@ void youtu_model_get_info(const youtu_model *model, youtu_model_info *out) {
         .name = model->name,
         .notice = c->notice,
         .dtype = dtype_name(model->weights_type),
-        .device = model->device_label,
+        .device = model->device_facts.label,
         .vocab_size = c->vocab_size,
         .hidden_size = c->hidden_size,
         .n_layers = c->n_layers,
@@ -230,6 +230,8 @@ void youtu_model_get_info(const youtu_model *model, youtu_model_info *out) {
         .weight_bytes = model->weights.bytes,
         .latent_size = c->kv_lora_rank + c->qk_rope_head_dim,
         .device_note = model->device_note[0] ? model->device_note : NULL,
+        .device_bandwidth = model->device_facts.bandwidth,
+        .device_flops = model->device_facts.flops,
     };
     for (int32_t i = 0; i < c->n_layers; i++) {
         const layer_weights *w = &model->weights.layers[i];

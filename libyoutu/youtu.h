@@ -132,6 +132,8 @@ typedef struct youtu_model_info {
     uint64_t flops_per_token; /* 2 x the weights that take part in a token's products, attention aside */
     int32_t latent_size;      /* cached values a token a layer: kv_lora_rank + qk_rope_head_dim */
     const char *device_note;  /* why "auto" took the CPU, one sentence; NULL otherwise */
+    double device_bandwidth;  /* bytes/s of the device's memory by its data sheet; 0 = not known (the CPU) */
+    double device_flops;      /* operations/s on 16-bit operands, likewise */
 } youtu_model_info;
 
 /* Fills *info (its `size` set by the caller). Strings live as long as the model. */
@@ -270,9 +272,49 @@ typedef struct youtu_batch {
  * MEMORY, DEVICE. */
 YOUTU_API youtu_status youtu_decode(youtu_context *context, const youtu_batch *batch, youtu_error *error);
 
+/* A kernel of the device in one youtu_profile, summed over its launches. */
+typedef struct youtu_kernel_time {
+    size_t size;
+    const char *name; /* static storage */
+    int32_t launches;
+    double ms;
+    double bytes; /* that it must move: each weight and cached value once, activations in and out */
+    double flops; /* two for each product that takes part */
+} youtu_kernel_time;
+
+typedef void (*youtu_visit_kernel)(void *user, const youtu_kernel_time *kernel);
+
+/* As youtu_decode, while the device times each of its kernels; then calls visit for each, in the order of
+ * their first launch. Slower than youtu_decode: for measuring. Errors: as youtu_decode; UNSUPPORTED on a
+ * device without (the CPU): nothing is decoded then. */
+YOUTU_API youtu_status youtu_profile(youtu_context *context, const youtu_batch *batch,
+                                     youtu_visit_kernel visit, void *user, youtu_error *error);
+
 /* The logits [vocab_size] of the i-th row that wanted them in the last youtu_decode (0 = first); NULL when
  * there is no such row. Owned by the context, valid until its next youtu_decode. */
 YOUTU_API const float *youtu_logits(const youtu_context *context, size_t i);
+
+/* The logits [vocab_size] of the i-th row that wanted them in the last youtu_decode (0 = first); NULL when
+ * there is no such row. Owned by the context, valid until its next youtu_decode. */
+YOUTU_API const float *youtu_logits(const youtu_context *context, size_t i);
+
+/* The launches of one kernel, summed. */
+typedef struct youtu_kernel_time {
+    size_t size;
+    const char *name; /* lives as long as the model */
+    int32_t launches;
+    double ms;
+    double bytes; /* that it reads and writes in the device's memory, every operand counted once */
+    double flops; /* of its products and sums, two a multiplication */
+} youtu_kernel_time;
+
+typedef void (*youtu_visit_kernel)(void *user, const youtu_kernel_time *kernel);
+
+/* youtu_decode with its kernels timed one by one: for measuring, as it takes longer. When all is computed,
+ * `visit` is called once for each kernel's name, in the order of first launches. Errors: as youtu_decode,
+ * UNSUPPORTED (the device times no kernels: the CPU). */
+YOUTU_API youtu_status youtu_profile(youtu_context *context, const youtu_batch *batch,
+                                     youtu_visit_kernel visit, void *user, youtu_error *error);
 
 /* Tokens that a sequence holds; -1 for a sequence out of range. */
 YOUTU_API int32_t youtu_sequence_length(const youtu_context *context, int32_t sequence);

@@ -29,8 +29,9 @@ youtu_status check_shape(const model_config *m, youtu_error *error) {
                   {"v_head_dim", m->v_head_dim, 128}};
     for (const auto &l : limits)
         if (l.value > l.most)
-            return youtu_fail(error, YOUTU_E_UNSUPPORTED, "config.json \"%s\" is %d; the CUDA kernels go up to %d", l.name,
-                              l.value, l.most);
+            return youtu_fail(error, YOUTU_E_UNSUPPORTED,
+                              "config.json \"%s\" is %d; the CUDA kernels go up to %d", l.name, l.value,
+                              l.most);
     return YOUTU_OK;
 }
 
@@ -40,8 +41,8 @@ youtu_status count_cards(int *count, youtu_error *error) {
     if (e == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess &&
         cudaRuntimeGetVersion(&runtime) == cudaSuccess) {
         if (driver == 0) return youtu_fail(error, YOUTU_E_DEVICE, "there is no NVIDIA driver");
-        return youtu_fail(error, YOUTU_E_DEVICE, "the NVIDIA driver knows CUDA %d.%d, needed is %d.%d", driver / 1000,
-                          driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
+        return youtu_fail(error, YOUTU_E_DEVICE, "the NVIDIA driver knows CUDA %d.%d, needed is %d.%d",
+                          driver / 1000, driver % 1000 / 10, runtime / 1000, runtime % 1000 / 10);
     }
     if (e == cudaErrorNoDevice || (e == cudaSuccess && *count == 0))
         return youtu_fail(error, YOUTU_E_DEVICE, "there is no CUDA device");
@@ -54,15 +55,25 @@ youtu_status choose_card(resident *r, youtu_error *error) {
     youtu_status status = count_cards(&count, error);
     if (status != YOUTU_OK) return status;
     if (ordinal >= count)
-        return youtu_fail(error, YOUTU_E_DEVICE, "there is no CUDA device %d: this machine has %d", ordinal, count);
+        return youtu_fail(error, YOUTU_E_DEVICE, "there is no CUDA device %d: this machine has %d", ordinal,
+                          count);
     cudaError_t e = cudaSetDevice(ordinal);
     if (e == cudaSuccess) e = cudaGetDeviceProperties(&card, ordinal);
     if (e != cudaSuccess) return fail_cuda(error, e, "opening the device");
-    snprintf(r->label, sizeof r->label, "cuda:%d (%.40s)", ordinal, card.name);
+    snprintf(r->facts.label, sizeof r->facts.label, "cuda:%d (%.40s)", ordinal, card.name);
     if (card.major < 8)
-        return youtu_fail(error, YOUTU_E_DEVICE, "%s has compute capability %d.%d, needed is 8.0 or newer", r->label,
-                          card.major, card.minor);
+        return youtu_fail(error, YOUTU_E_DEVICE, "%s has compute capability %d.%d, needed is 8.0 or newer",
+                          r->facts.label, card.major, card.minor);
     r->n_multiprocessors = card.multiProcessorCount;
+    int memory_khz = 0, clock_khz = 0;
+    e = cudaDeviceGetAttribute(&memory_khz, cudaDevAttrMemoryClockRate, ordinal);
+    if (e == cudaSuccess) e = cudaDeviceGetAttribute(&clock_khz, cudaDevAttrClockRate, ordinal);
+    if (e != cudaSuccess) return fail_cuda(error, e, "opening the device");
+    // Two transfers a clock. Tensor cores, 16-bit operands with fp32 sums: 512 operations a clock and SM on GeForce
+    // 30 and 40 (GA10x and AD10x white papers), 2048 on the A100 (8.0), about that on later data-centre cards.
+    r->facts.bandwidth = 2e3 * memory_khz * card.memoryBusWidth / 8;
+    r->facts.flops =
+        1e3 * clock_khz * card.multiProcessorCount * (card.major == 8 && card.minor > 0 ? 512 : 2048);
     return YOUTU_OK;
 }
 
@@ -72,8 +83,9 @@ youtu_status check_free(const resident *r, size_t needed, const char *purpose, y
     cudaError_t e = cudaMemGetInfo(&available, &total);
     if (e != cudaSuccess) return fail_cuda(error, e, "asking for free memory");
     if (needed <= available) return YOUTU_OK;
-    return youtu_fail(error, YOUTU_E_MEMORY, "%s: %s need %.0f MB, %.0f MB of %.0f MB are free", r->label, purpose,
-                      (double)needed / MB, (double)available / MB, (double)total / MB);
+    return youtu_fail(error, YOUTU_E_MEMORY, "%s: %s need %.0f MB, %.0f MB of %.0f MB are free",
+                      r->facts.label, purpose, (double)needed / MB, (double)available / MB,
+                      (double)total / MB);
 }
 
 void cuda_detach(resident *r) {
@@ -87,7 +99,7 @@ void cuda_detach(resident *r) {
     free(r);
 }
 
-youtu_status cuda_attach(const attach_request *request, resident **out, char *label, size_t label_size,
+youtu_status cuda_attach(const attach_request *request, resident **out, device_facts *facts,
                          youtu_error *error) {
     youtu_status status = check_shape(request->model, error);
     if (status != YOUTU_OK) return status;
@@ -109,7 +121,7 @@ youtu_status cuda_attach(const attach_request *request, resident **out, char *la
         cuda_detach(r);
         return status;
     }
-    snprintf(label, label_size, "%s", r->label);
+    *facts = r->facts;
     *out = r;
     return YOUTU_OK;
 }
@@ -132,7 +144,8 @@ template <typename T> T *take(arena *a, size_t rows, size_t width) {
 void place_inputs(arena *a, const device *d, step_buffers *b) {
     size_t n = d->n_batch;
     int *first = take<int>(a, 6 * n + d->table_capacity, 1);
-    int **parts[] = {&b->token, &b->position, &b->cache_row, &b->table_offset, &b->output_row, &b->absorbed_row, &b->tables};
+    int **parts[] = {&b->token,      &b->position,     &b->cache_row, &b->table_offset,
+                     &b->output_row, &b->absorbed_row, &b->tables};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) *parts[i] = first ? first + i * n : nullptr;
     b->angle = take<float2>(a, n, d->model.qk_rope_head_dim / 2);
 }
@@ -202,7 +215,8 @@ void set_sizes(device *d, const device_config *config) {
     d->shape = config->resident->shape;
     d->n_batch = config->n_batch;
     d->n_cache_blocks = config->n_cache_blocks;
-    d->table_capacity = (size_t)d->n_batch * d->n_cache_blocks; // every row a run of its own, over the whole cache
+    d->table_capacity =
+        (size_t)d->n_batch * d->n_cache_blocks; // every row a run of its own, over the whole cache
 }
 
 // Before the upload the layers know their shapes, and while another thread uploads they are written anew.
@@ -232,6 +246,8 @@ void cuda_close(device *d) {
     for (auto &of_rows : d->graphs)
         for (cudaGraphExec_t graph : of_rows)
             if (graph) cudaGraphExecDestroy(graph);
+    for (int i = 0; i < d->n_marks; i++) cudaEventDestroy(d->marks[i].event);
+    free(d->marks);
     if (d->cublas) cublasDestroy(d->cublas);
     cudaFree(d->memory);
     cudaFreeHost(d->pinned);
@@ -242,10 +258,12 @@ void cuda_close(device *d) {
 cudaError_t open_cublas(device *d) {
     cublasStatus_t status = cublasCreate(&d->cublas);
     if (status == CUBLAS_STATUS_SUCCESS) status = cublasSetStream(d->cublas, d->stream);
-    if (status == CUBLAS_STATUS_SUCCESS) status = cublasSetWorkspace(d->cublas, d->workspace, CUBLAS_WORKSPACE_BYTES);
+    if (status == CUBLAS_STATUS_SUCCESS)
+        status = cublasSetWorkspace(d->cublas, d->workspace, CUBLAS_WORKSPACE_BYTES);
     if (status == CUBLAS_STATUS_SUCCESS) // sums in fp32, also between the parts of a split product
-        status = cublasSetMathMode(d->cublas, (cublasMath_t)(CUBLAS_DEFAULT_MATH |
-                                                             CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
+        status =
+            cublasSetMathMode(d->cublas, (cublasMath_t)(CUBLAS_DEFAULT_MATH |
+                                                        CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
     return cublas_error(status);
 }
 
@@ -255,14 +273,16 @@ cudaError_t allocate(device *d, size_t bytes) {
     cudaError_t e = cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking);
     if (e == cudaSuccess) e = cudaMallocHost(&d->pinned, pinned.used);
     if (e == cudaSuccess) e = cudaMalloc(&d->memory, bytes);
-    if (e == cudaSuccess) e = cudaMemsetAsync(d->memory, 0, bytes, d->stream); // padding is never written again
+    if (e == cudaSuccess)
+        e = cudaMemsetAsync(d->memory, 0, bytes, d->stream); // padding is never written again
     if (e != cudaSuccess) return e;
     pinned = {static_cast<char *>(d->pinned), 0};
     arena memory = {static_cast<char *>(d->memory), 0};
     place_pinned(d, &pinned);
     place_buffers(d, &memory);
     const step_buffers &in = d->inputs;
-    d->rows = {in.token, in.position, in.cache_row, in.table_offset, in.tables, in.angle, in.output_row, in.absorbed_row};
+    d->rows = {in.token,  in.position, in.cache_row,  in.table_offset,
+               in.tables, in.angle,    in.output_row, in.absorbed_row};
     return open_cublas(d);
 }
 
@@ -273,7 +293,8 @@ youtu_status prepare(resident *r, size_t context, youtu_error *error) {
     if (r->memory) {
         status = check_free(r, context, "cache and activations", error);
     } else {
-        status = check_free(r, r->bytes + upload_staging_bytes() + context, "the weights, cache and activations", error);
+        status = check_free(r, r->bytes + upload_staging_bytes() + context,
+                            "the weights, cache and activations", error);
         if (status == YOUTU_OK) status = resident_upload(r, error);
     }
     pthread_mutex_unlock(&r->lock);
@@ -302,6 +323,7 @@ youtu_status cuda_open(const device_config *config, device **out, youtu_error *e
 
 const backend cuda = {
     .name = "cuda",
+    .is_timed = true,
     .attach = cuda_attach,
     .detach = cuda_detach,
     .memory = cuda_memory,
@@ -325,8 +347,8 @@ const backend cuda = {
 
 // Out of memory is told apart from all else.
 youtu_status fail_cuda(youtu_error *error, cudaError_t code, const char *what) {
-    return youtu_fail(error, code == cudaErrorMemoryAllocation ? YOUTU_E_MEMORY : YOUTU_E_DEVICE, "%s failed: %s (%s)",
-                      what, cudaGetErrorString(code), cudaGetErrorName(code));
+    return youtu_fail(error, code == cudaErrorMemoryAllocation ? YOUTU_E_MEMORY : YOUTU_E_DEVICE,
+                      "%s failed: %s (%s)", what, cudaGetErrorString(code), cudaGetErrorName(code));
 }
 
 cudaError_t cublas_error(cublasStatus_t status) {

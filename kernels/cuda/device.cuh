@@ -11,15 +11,28 @@ enum step_mode { STEP_DIRECT, STEP_RECORD, STEP_REPLAY };
 
 // Step inputs: the same layout in pinned host memory and on the device. step_rows says what each is.
 struct step_buffers {
-    int *token, *position, *cache_row, *table_offset, *output_row, *absorbed_row; // [n_batch] each, in one piece
-    int *tables;   // [table_capacity], behind them
-    float2 *angle; // [n_batch, rope / 2]
+    int *token, *position, *cache_row, *table_offset, *output_row,
+        *absorbed_row; // [n_batch] each, in one piece
+    int *tables;       // [table_capacity], behind them
+    float2 *angle;     // [n_batch, rope / 2]
 };
 
 // Requests and results of draws, at most DECODE_ROWS.
 struct draw_buffers {
     draw_request *requests;
     draw_result *results;
+};
+
+// What a launch must do at least.
+struct launch_work {
+    double bytes, flops;
+};
+
+// A point on the stream while a step is timed: the end of a kernel's launch.
+struct launch_mark {
+    cudaEvent_t event;
+    const char *kernel;
+    launch_work work;
 };
 
 struct device {
@@ -48,12 +61,12 @@ struct device {
     half *query, *queries; // [n_batch, H, cached()] absorbed, [n_batch, H, query_head()] expanded
     latent_partials partials;
     expand_scratch expand;
-    float *normed;       // [DECODE_ROWS, hidden_stride]
-    float *logits;       // [DECODE_ROWS, vocab]
-    int *accepted;       // [DECODE_ROWS, vocab]
+    float *normed; // [DECODE_ROWS, hidden_stride]
+    float *logits; // [DECODE_ROWS, vocab]
+    int *accepted; // [DECODE_ROWS, vocab]
     void *draw_scratch;
-    void *workspace;     // cuBLAS's
-    half *cache;         // [n_layers, n_cache_blocks * CACHE_BLOCK, cached()]
+    void *workspace; // cuBLAS's
+    half *cache;     // [n_layers, n_cache_blocks * CACHE_BLOCK, cached()]
 
     // The step under way.
     const step *step_;
@@ -64,6 +77,8 @@ struct device {
     token_draw *draws;
     cudaError_t failure; // the first since the last finish
     const char *failed;  // what failed
+    launch_mark *marks;  // [n_marks], the first n_marked of this step; grown while a step is timed
+    int n_marks, n_marked;
     cudaGraphExec_t graphs[DECODE_ROWS + 1][DECODE_ROWS + 1]; // [rows][outputs]
 };
 
@@ -84,7 +99,10 @@ inline half *layer_cache(const device *d, int layer) {
     return d->cache + layer * tokens * d->shape.cached();
 }
 
-// step.cu: the operations of backend.h.
+// After a kernel's launch: keeps its failure, and marks its end when the step is timed.
+void launched(device *d, cudaError_t e, const char *kernel, const launch_work &work);
+
+// step.cu and layers.cu: the operations of backend.h.
 youtu_status cuda_begin(device *d, const step *s, youtu_error *error);
 void cuda_embed(device *d);
 void cuda_norm_linear(device *d, activation in, const matrix *norm, float epsilon, int32_t count,

@@ -22,7 +22,7 @@ struct resident {
     attach_request request;
     head_shape shape;
     int n_multiprocessors;
-    char label[64];
+    device_facts facts;
 
     pthread_mutex_t lock; // the first open uploads, the others wait
     void *memory;         // holds all of the below; NULL until then

@@ -8,6 +8,7 @@ extern "C" {
 
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 namespace {
@@ -48,10 +49,14 @@ size_t fill_inputs(device *d, const step *s) {
 
 void upload_inputs(device *d, size_t tables) {
     size_t integers = (size_t)(d->host.tables - d->host.token) + tables;
-    note(d, cudaMemcpyAsync(d->inputs.token, d->host.token, integers * sizeof(int), cudaMemcpyHostToDevice, d->stream),
+    note(d,
+         cudaMemcpyAsync(d->inputs.token, d->host.token, integers * sizeof(int), cudaMemcpyHostToDevice,
+                         d->stream),
          "uploading a step");
     size_t angles = (size_t)d->step_->n_rows * (d->model.qk_rope_head_dim / 2);
-    note(d, cudaMemcpyAsync(d->inputs.angle, d->host.angle, angles * sizeof(float2), cudaMemcpyHostToDevice, d->stream),
+    note(d,
+         cudaMemcpyAsync(d->inputs.angle, d->host.angle, angles * sizeof(float2), cudaMemcpyHostToDevice,
+                         d->stream),
          "uploading a step");
 }
 
@@ -60,7 +65,8 @@ void keep_graph(device *d) {
     cudaGraph_t graph = nullptr;
     cudaGraphExec_t *kept = &d->graphs[d->step_->n_rows][d->step_->n_outputs];
     cudaError_t e = cudaStreamEndCapture(d->stream, &graph);
-    if (e != cudaSuccess) cudaStreamEndCapture(d->stream, &graph); // a stream left recording could not be closed
+    if (e != cudaSuccess)
+        cudaStreamEndCapture(d->stream, &graph); // a stream left recording could not be closed
     note(d, e, "recording a step");
     if (graph && d->failure == cudaSuccess) note(d, cudaGraphInstantiate(kept, graph, 0), "recording a step");
     if (graph) note(d, cudaGraphDestroy(graph), "recording a step");
@@ -80,8 +86,9 @@ void bring_outputs(device *d) {
     }
     for (int i = 0; i < n; i++) {
         const token_draw *t = &d->draws[i];
-        d->host_draws.requests[i] = draw_request{t->temperature, t->top_p,      t->min_p,       t->repetition_penalty,
-                                                 t->top_k,       i * vocab,     t->n_accepted,  t->uniform};
+        d->host_draws.requests[i] =
+            draw_request{t->temperature, t->top_p,  t->min_p,      t->repetition_penalty,
+                         t->top_k,       i * vocab, t->n_accepted, t->uniform};
         if (t->n_accepted > 0)
             note(d,
                  cudaMemcpyAsync(d->accepted + (size_t)i * vocab, t->accepted, t->n_accepted * sizeof(int),
@@ -94,13 +101,28 @@ void bring_outputs(device *d) {
          "uploading draws");
     if (d->failure == cudaSuccess)
         note(d,
-             draw_tokens(d->stream, d->logits, vocab, vocab, n, d->device_draws.requests, d->accepted, d->draw_scratch,
-                         d->device_draws.results),
+             draw_tokens(d->stream, d->logits, vocab, vocab, n, d->device_draws.requests, d->accepted,
+                         d->draw_scratch, d->device_draws.results),
              "drawing tokens");
     note(d,
          cudaMemcpyAsync(d->host_draws.results, d->device_draws.results, n * sizeof(draw_result),
                          cudaMemcpyDeviceToHost, d->stream),
          "fetching tokens");
+}
+
+// What passed between each mark and the one before belongs to its kernel.
+void add_times(device *d, kernel_times *times) {
+    for (int i = 1; i < d->n_marked && d->failure == cudaSuccess; i++) {
+        const launch_mark *m = &d->marks[i];
+        float ms = 0;
+        note(d, cudaEventElapsedTime(&ms, m[-1].event, m->event), "timing kernels");
+        int32_t k = 0;
+        while (k < times->count && strcmp(times->kernels[k].name, m->kernel) != 0) k++;
+        if (k == MAX_KERNELS) continue;
+        youtu_kernel_time *t = &times->kernels[k];
+        if (k == times->count) *t = youtu_kernel_time{sizeof *t, m->kernel, 0, 0, 0, 0}, times->count++;
+        t->launches++, t->ms += ms, t->bytes += m->work.bytes, t->flops += m->work.flops;
+    }
 }
 
 // Reports the first failure since the last time, and forgets it.
@@ -110,11 +132,28 @@ youtu_status report(device *d, youtu_error *error) {
     if (e == cudaSuccess) return YOUTU_OK;
     cudaGetLastError(); // what can be cleared is
     char what[128];
-    snprintf(what, sizeof what, "%s: %s", d->weights->label, d->failed);
+    snprintf(what, sizeof what, "%s: %s", d->weights->facts.label, d->failed);
     return fail_cuda(error, e, what);
 }
 
 } // namespace
+
+void launched(device *d, cudaError_t e, const char *kernel, const launch_work &work) {
+    note(d, e, kernel);
+    if (!d->step_->times || d->failure != cudaSuccess) return;
+    if (d->n_marked == d->n_marks) {
+        int more = d->n_marks ? 2 * d->n_marks : 512;
+        void *grown = realloc(d->marks, more * sizeof *d->marks);
+        if (!grown) return note(d, cudaErrorMemoryAllocation, "timing kernels");
+        for (d->marks = static_cast<launch_mark *>(grown); d->n_marks < more; d->n_marks++) {
+            note(d, cudaEventCreate(&d->marks[d->n_marks].event), "timing kernels");
+            if (d->failure != cudaSuccess) return;
+        }
+    }
+    launch_mark *m = &d->marks[d->n_marked++];
+    m->kernel = kernel, m->work = work;
+    note(d, cudaEventRecord(m->event, d->stream), "timing kernels");
+}
 
 youtu_status cuda_begin(device *d, const step *s, youtu_error *error) {
     note(d, cudaSetDevice(d->weights->request.ordinal), "choosing the device");
@@ -124,8 +163,11 @@ youtu_status cuda_begin(device *d, const step *s, youtu_error *error) {
     d->host_logits = nullptr;
     d->draws = nullptr;
     upload_inputs(d, fill_inputs(d, s));
-    d->partials.n_splits = d->n_absorbed > 0 ? latent_splits(d->n_absorbed, d->weights->n_multiprocessors) : 0;
-    if (d->failure == cudaSuccess && d->decoding) {
+    d->partials.n_splits =
+        d->n_absorbed > 0 ? latent_splits(d->n_absorbed, d->weights->n_multiprocessors) : 0;
+    d->n_marked = 0;
+    launched(d, cudaSuccess, nullptr, {});
+    if (d->failure == cudaSuccess && d->decoding && !s->times) {
         d->mode = d->graphs[s->n_rows][s->n_outputs] ? STEP_REPLAY : STEP_RECORD;
         if (d->mode == STEP_RECORD)
             note(d, cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal), "recording a step");
@@ -150,6 +192,7 @@ youtu_status cuda_finish(device *d, youtu_error *error) {
         d->draws[i].token = d->host_draws.results[i].token;
         d->draws[i].log_probability = d->host_draws.results[i].log_probability;
     }
+    if (s->times) add_times(d, s->times);
     d->step_ = nullptr;
     return report(d, error);
 }
@@ -157,7 +200,8 @@ youtu_status cuda_finish(device *d, youtu_error *error) {
 youtu_status cuda_fetch_logits(device *d, int32_t n, float *logits, youtu_error *error) {
     note(d, cudaSetDevice(d->weights->request.ordinal), "choosing the device");
     note(d,
-         cudaMemcpy(logits, d->logits, (size_t)n * d->model.vocab_size * sizeof *logits, cudaMemcpyDeviceToHost),
+         cudaMemcpy(logits, d->logits, (size_t)n * d->model.vocab_size * sizeof *logits,
+                    cudaMemcpyDeviceToHost),
          "fetching logits");
     return report(d, error);
 }

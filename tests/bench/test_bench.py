@@ -163,6 +163,12 @@ def test_unknown_instructions(model):
     assert done.returncode == 3 and "mmx" in done.stderr
 
 
+@pytest.mark.parametrize("device,status", [("cuda:99", 4), ("cuda:", 3), ("toaster", 3)])
+def test_a_device_that_is_not_there(model, device, status):
+    done = run(model, "--device", device)
+    assert done.returncode == status and f'"{device}"' in done.stderr and done.stdout == ""
+
+
 def test_a_directory_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     done = run("--make-model", tmp_path / "file/model", *SMALL)

@@ -18,13 +18,13 @@ static bool behaves(const char *how) {
     return asked && strcmp(asked, how) == 0;
 }
 
-static youtu_status fake_attach(const attach_request *request, resident **out, char *label, size_t label_size,
+static youtu_status fake_attach(const attach_request *request, resident **out, device_facts *facts,
                                 youtu_error *error) {
     record.request = *request;
     if (!behaves("works")) return youtu_fail(error, YOUTU_E_DEVICE, FAKE_PLUGIN_REFUSAL);
     *out = calloc(1, sizeof **out);
     if (!*out) return youtu_fail_memory(error, "a resident", sizeof **out);
-    snprintf(label, label_size, FAKE_PLUGIN_LABEL);
+    snprintf(facts->label, sizeof facts->label, FAKE_PLUGIN_LABEL);
     record.attached++;
     return YOUTU_OK;
 }

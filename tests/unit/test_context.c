@@ -188,6 +188,32 @@ static youtu_status decode(youtu_context *context, const int32_t *tokens, const 
     return youtu_decode(context, &batch, error);
 }
 
+static void visit_nothing(void *user, const youtu_kernel_time *kernel) {
+    (void)user, (void)kernel;
+    fail();
+}
+
+static void test_profile_of_a_device_without(void **state) {
+    (void)state;
+    youtu_model *model = open_model(DEFAULT);
+    youtu_context *context = new_context(model, 64, 1);
+    youtu_model_info info = {.size = sizeof info};
+    youtu_model_get_info(model, &info);
+    assert_true(info.device_bandwidth == 0 && info.device_flops == 0);
+    char message[128];
+    snprintf(message, sizeof message, "device \"%s\" does not time its kernels", info.device);
+    const int32_t token = 1;
+    const youtu_batch batch = {.token = &token, .count = 1};
+    youtu_error error;
+    expect_failure(NULL, youtu_profile(context, &batch, visit_nothing, NULL, &error), &error,
+                   YOUTU_E_UNSUPPORTED, message);
+    assert_int_equal(youtu_sequence_length(context, 0), 0);
+    expect_failure(NULL, youtu_profile(context, &batch, NULL, NULL, &error), &error, YOUTU_E_ARGUMENT,
+                   "youtu_profile: the context or visit is NULL");
+    youtu_context_free(context);
+    youtu_model_close(model);
+}
+
 static void test_rows_out_of_range(void **state) {
     (void)state;
     youtu_model *model = open_model(DEFAULT);
@@ -316,6 +342,7 @@ int main(void) {
         cmocka_unit_test(test_shorter_options),
         cmocka_unit_test(test_devices),
         cmocka_unit_test(test_types_of_weights),
+        cmocka_unit_test(test_profile_of_a_device_without),
         cmocka_unit_test(test_rows_out_of_range),
         cmocka_unit_test(test_full_context),
         IN_DIRECTORY(test_past_the_models_positions),
