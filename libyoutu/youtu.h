@@ -294,28 +294,6 @@ YOUTU_API youtu_status youtu_profile(youtu_context *context, const youtu_batch *
  * there is no such row. Owned by the context, valid until its next youtu_decode. */
 YOUTU_API const float *youtu_logits(const youtu_context *context, size_t i);
 
-/* The logits [vocab_size] of the i-th row that wanted them in the last youtu_decode (0 = first); NULL when
- * there is no such row. Owned by the context, valid until its next youtu_decode. */
-YOUTU_API const float *youtu_logits(const youtu_context *context, size_t i);
-
-/* The launches of one kernel, summed. */
-typedef struct youtu_kernel_time {
-    size_t size;
-    const char *name; /* lives as long as the model */
-    int32_t launches;
-    double ms;
-    double bytes; /* that it reads and writes in the device's memory, every operand counted once */
-    double flops; /* of its products and sums, two a multiplication */
-} youtu_kernel_time;
-
-typedef void (*youtu_visit_kernel)(void *user, const youtu_kernel_time *kernel);
-
-/* youtu_decode with its kernels timed one by one: for measuring, as it takes longer. When all is computed,
- * `visit` is called once for each kernel's name, in the order of first launches. Errors: as youtu_decode,
- * UNSUPPORTED (the device times no kernels: the CPU). */
-YOUTU_API youtu_status youtu_profile(youtu_context *context, const youtu_batch *batch,
-                                     youtu_visit_kernel visit, void *user, youtu_error *error);
-
 /* Tokens that a sequence holds; -1 for a sequence out of range. */
 YOUTU_API int32_t youtu_sequence_length(const youtu_context *context, int32_t sequence);
 

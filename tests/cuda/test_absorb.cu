@@ -16,13 +16,15 @@ struct heads {
     bool interleave;
 };
 constexpr heads PUBLISHED = {16, 128, 64, 128, 512, true}, ODD = {3, 20, 12, 28, 24, false};
-constexpr heads SMALL = {8, 16, 16, 32, 64, true}, ONE = {1, 20, 12, 28, 25, true}, MANY = {17, 72, 34, 36, 100, false};
+constexpr heads SMALL = {8, 16, 16, 32, 64, true}, ONE = {1, 20, 12, 28, 25, true},
+                MANY = {17, 72, 34, 36, 100, false};
 
 constexpr int CACHE_TOKENS = 3 * CACHE_BLOCK;
 
 head_shape shape_of(const heads &h) {
     head_shape s = {};
-    s.n_heads = h.n, s.nope = h.nope, s.rope = h.rope, s.v = h.v, s.latent = h.latent, s.interleave = h.interleave;
+    s.n_heads = h.n, s.nope = h.nope, s.rope = h.rope, s.v = h.v, s.latent = h.latent,
+    s.interleave = h.interleave;
     s.nope_p = padded(h.nope, HEAD_PAD), s.rope_p = padded(h.rope, HEAD_PAD);
     s.v_p = padded(h.v, HEAD_PAD), s.latent_p = padded(h.latent, HEAD_PAD);
     s.scale_log2 = 0.1f;
@@ -48,14 +50,16 @@ inputs make_inputs(const heads &h, int n, bool half_absorbed) {
     for (int r = 0; r < n; r++)
         for (int k = 0; k < s.n_heads * s.query_head(); k++) {
             int i = k % s.query_head();
-            if (i < s.nope_p ? i < s.nope : i - s.nope_p < s.rope) in.q[r * in.q_stride + k] = 3 * next_random();
+            if (i < s.nope_p ? i < s.nope : i - s.nope_p < s.rope)
+                in.q[r * in.q_stride + k] = 3 * next_random();
         }
     for (float &x : in.kv_a) x = 2 * next_random();
     for (float &x : in.norm) x = 1 + next_random() / 2;
     in.w_uk.assign((size_t)s.n_heads * s.latent_p * s.nope_p, __float2half(0));
     for (int i = 0; i < s.n_heads * s.latent; i++)
         for (int k = 0; k < s.nope; k++)
-            in.w_uk[((size_t)(i / s.latent) * s.latent_p + i % s.latent) * s.nope_p + k] = __float2half(next_random());
+            in.w_uk[((size_t)(i / s.latent) * s.latent_p + i % s.latent) * s.nope_p + k] =
+                __float2half(next_random());
     for (int i = 0; i < n * (s.rope / 2); i++) {
         float angle = 40 * next_random();
         in.angle.push_back(make_float2(cosf(angle), sinf(angle)));
@@ -83,7 +87,8 @@ std::vector<half> fetch(half *device, size_t n) {
 // stores: the rows go to the cache in the same launch; else store_rows does it, with or without `queries`.
 results run(const inputs &in, bool stores, bool with_queries) {
     const head_shape &s = in.s;
-    size_t n_query = (size_t)in.n * s.n_heads * s.cached(), n_queries = (size_t)in.n * s.n_heads * s.query_head();
+    size_t n_query = (size_t)in.n * s.n_heads * s.cached(),
+           n_queries = (size_t)in.n * s.n_heads * s.query_head();
     size_t n_cache = (size_t)CACHE_TOKENS * s.cached();
     half *query = on_device<half>(n_query, 0xff), *queries = on_device<half>(n_queries, 0xff);
     half *cache = on_device<half>(n_cache, 0xff), *w_uk = to_device(in.w_uk.data(), in.w_uk.size());
@@ -97,8 +102,10 @@ results run(const inputs &in, bool stores, bool with_queries) {
     rows.cache_row = cache_row, rows.angle = angle, rows.absorbed_row = absorbed_row;
     projected_rows from = {q, in.q_stride, kv_a, in.kv_a_stride, norm};
     if (!stores)
-        expect_cuda(store_rows(nullptr, s, rows, in.n, from, cache, with_queries ? queries : nullptr), "store_rows");
-    expect_cuda(absorb_queries(nullptr, s, rows, (int)in.absorbed_row.size(), from, w_uk, query, stores ? in.n : 0, cache),
+        expect_cuda(store_rows(nullptr, s, rows, in.n, from, cache, with_queries ? queries : nullptr),
+                    "store_rows");
+    expect_cuda(absorb_queries(nullptr, s, rows, (int)in.absorbed_row.size(), from, w_uk, query,
+                               stores ? in.n : 0, cache),
                 "absorb_queries");
     results out = {fetch(query, n_query), fetch(cache, n_cache), fetch(queries, n_queries)};
     void *inputs_d[] = {w_uk, q, kv_a, norm, angle, cache_row, absorbed_row};
@@ -122,11 +129,13 @@ void expect_untouched(const half *values, int n, const char *what, int row) {
 }
 
 // found [rope_p] against scale * rotated x [rope]
-void expect_rotated(const inputs &in, int row, const float *x, double scale, const half *found, const char *what) {
+void expect_rotated(const inputs &in, int row, const float *x, double scale, const half *found,
+                    const char *what) {
     int pairs = in.s.rope / 2;
     for (int j = 0; j < pairs; j++) {
         int first = in.s.interleave ? 2 * j : j, second = in.s.interleave ? first + 1 : j + pairs;
-        double a = x[first], b = x[second], cosine = in.angle[row * pairs + j].x, sine = in.angle[row * pairs + j].y;
+        double a = x[first], b = x[second], cosine = in.angle[row * pairs + j].x,
+               sine = in.angle[row * pairs + j].y;
         double magnitude = scale * (fabs(a) + fabs(b));
         expect_near(found[first], scale * (a * cosine - b * sine), magnitude, what, row, first);
         expect_near(found[second], scale * (a * sine + b * cosine), magnitude, what, row, second);

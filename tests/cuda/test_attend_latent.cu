@@ -99,10 +99,11 @@ template <typename T> std::vector<T> fetch(T *device, size_t n) {
 results run(const inputs &in) {
     const head_shape &s = in.s;
     size_t n_partials = (size_t)in.n * in.n_splits * s.n_heads, n_attended = (in.n + 1) * in.attended_stride;
-    latent_partials partials = {on_device<half>(n_partials * s.latent_p, 0xff), on_device<float2>(n_partials, 0xff),
-                                in.n_splits};
+    latent_partials partials = {on_device<half>(n_partials * s.latent_p, 0xff),
+                                on_device<float2>(n_partials, 0xff), in.n_splits};
     float *attended = on_device<float>(n_attended, 0xff);
-    half *query = to_device(in.query.data(), in.query.size()), *cache = to_device(in.cache.data(), in.cache.size());
+    half *query = to_device(in.query.data(), in.query.size()),
+         *cache = to_device(in.cache.data(), in.cache.size());
     half *w_uv = to_device(in.w_uv.data(), in.w_uv.size());
     int *position = to_device(in.position.data(), in.position.size());
     int *table_offset = to_device(in.table_offset.data(), in.table_offset.size());
@@ -110,9 +111,11 @@ results run(const inputs &in) {
     int *absorbed_row = to_device(in.absorbed_row.data(), in.absorbed_row.size());
 
     step_rows rows = {};
-    rows.position = position, rows.table_offset = table_offset, rows.tables = tables, rows.absorbed_row = absorbed_row;
+    rows.position = position, rows.table_offset = table_offset, rows.tables = tables,
+    rows.absorbed_row = absorbed_row;
     expect_cuda(attend_latents(nullptr, s, rows, in.n, query, cache, partials), "attend_latents");
-    expect_cuda(project_values(nullptr, s, rows, in.n, partials, w_uv, attended, in.attended_stride), "project_values");
+    expect_cuda(project_values(nullptr, s, rows, in.n, partials, w_uv, attended, in.attended_stride),
+                "project_values");
     results out = {fetch(partials.mean, n_partials * s.latent_p), fetch(partials.max_sum, n_partials),
                    fetch(attended, n_attended)};
     void *inputs_d[] = {query, cache, w_uv, position, table_offset, tables, absorbed_row};
@@ -182,7 +185,8 @@ weighted combined_mean(const inputs &in, const results &out, int i, int h) {
 
 void expect_close(double found, double expected, double allowed, const char *what, int row, int h, int i) {
     if (!(fabs(found - expected) <= allowed))
-        fail_msg("%s, row %d, head %d, value %d: %g, expected %g within %g", what, row, h, i, found, expected, allowed);
+        fail_msg("%s, row %d, head %d, value %d: %g, expected %g within %g", what, row, h, i, found, expected,
+                 allowed);
 }
 
 void check_head(const inputs &in, const results &out, int i, int h) {
@@ -190,7 +194,8 @@ void check_head(const inputs &in, const results &out, int i, int h) {
     weighted expected = expected_mean(in, i, h), found = combined_mean(in, out, i, h);
     double small_weights = (in.position[i + 1] + 1) * 1.5 / (1 << 25);
     for (int l = 0; l < s.latent_p; l++)
-        expect_close(found.mean[l], expected.mean[l], 4.0 / 2048 * expected.magnitude[l] + small_weights, "mean", i, h, l);
+        expect_close(found.mean[l], expected.mean[l], 4.0 / 2048 * expected.magnitude[l] + small_weights,
+                     "mean", i, h, l);
     for (int v = 0; v < s.v; v++) {
         double y = 0, magnitude = 0;
         for (int l = 0; l < s.latent; l++) {
@@ -280,9 +285,12 @@ void splits_fill_the_card(void **) {
 
 int main(void) {
     const CMUnitTest tests[] = {
-        cmocka_unit_test(published_shape),     cmocka_unit_test(odd_shapes),
-        cmocka_unit_test(every_length_around_a_tile), cmocka_unit_test(many_rows),
-        cmocka_unit_test(not_a_number_shows),  cmocka_unit_test(same_bits_every_run),
+        cmocka_unit_test(published_shape),
+        cmocka_unit_test(odd_shapes),
+        cmocka_unit_test(every_length_around_a_tile),
+        cmocka_unit_test(many_rows),
+        cmocka_unit_test(not_a_number_shows),
+        cmocka_unit_test(same_bits_every_run),
         cmocka_unit_test(splits_fill_the_card),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
