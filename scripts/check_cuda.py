@@ -33,7 +33,7 @@ FORBIDDEN = ("LDL", "STL")
 
 def kernel_name(mangled):
     """"file: kernel<arguments>" of a kernel in an anonymous namespace, whose mangled name begins with its file's."""
-    source = re.search(r"_GLOBAL__N__[0-9a-f]+_\d+_(\w+?)_cu_[0-9a-f]+", mangled)
+    source = re.search(r"_GLOBAL__N__[0-9a-f]+_\d+_(\w+?)_cu_", mangled)
     demangled = subprocess.run(["c++filt", mangled], capture_output=True, text=True, check=True).stdout
     kernel = re.search(r"::(\w+_kernel(?:<.*?>)?)\(", demangled)
     if not source or not kernel:
