@@ -57,7 +57,7 @@ dtype weight_type(const device *d) {
     return d->weights->request.type;
 }
 
-__global__ void bias_kernel(float *out, size_t stride, int width, const float *bias) {
+__global__ void __launch_bounds__(256) bias_kernel(float *out, size_t stride, int width, const float *bias) {
     for (int i = threadIdx.x; i < width; i += blockDim.x) out[blockIdx.x * stride + i] += bias[i];
 }
 

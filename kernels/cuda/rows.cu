@@ -43,7 +43,8 @@ template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) {
 // hidden [n, width_p] = embedding [vocab, width_p] rows; a tile of 16 values is half a warp's, and width_p a multiple
 // of 64, so that whole warps take part or none of their lanes.
 template <typename T>
-__global__ void embed_kernel(step_rows rows, const T *embedding, int width_p, float *hidden, float *squares) {
+__global__ void __launch_bounds__(THREADS)
+    embed_kernel(step_rows rows, const T *embedding, int width_p, float *hidden, float *squares) {
     int row = blockIdx.x;
     const T *from = embedding + (size_t)rows.token[row] * width_p;
     for (int i = threadIdx.x; i < width_p; i += THREADS) {
@@ -56,8 +57,9 @@ __global__ void embed_kernel(step_rows rows, const T *embedding, int width_p, fl
     }
 }
 
-__global__ void norm_kernel(const float *x, size_t stride, const int *row, int width, const float *norm,
-                            float epsilon, float *out, size_t out_stride) {
+__global__ void __launch_bounds__(THREADS)
+    norm_kernel(const float *x, size_t stride, const int *row, int width, const float *norm, float epsilon,
+                float *out, size_t out_stride) {
     x += (size_t)(row ? row[blockIdx.x] : blockIdx.x) * stride;
     float scale = inverse_rms(x, width, epsilon);
     for (int i = threadIdx.x; i < width; i += THREADS)
@@ -65,8 +67,8 @@ __global__ void norm_kernel(const float *x, size_t stride, const int *row, int w
 }
 
 template <typename T>
-__global__ void round_kernel(const float *x, size_t stride, int width, int width_p, const float *norm,
-                             float epsilon, T *high, T *low) {
+__global__ void __launch_bounds__(THREADS) round_kernel(const float *x, size_t stride, int width, int width_p,
+                                                        const float *norm, float epsilon, T *high, T *low) {
     x += blockIdx.x * stride;
     float scale = norm ? inverse_rms(x, width, epsilon) : 1.0f;
     for (int i = threadIdx.x; i < width_p; i += THREADS) {
@@ -78,8 +80,8 @@ __global__ void round_kernel(const float *x, size_t stride, int width, int width
     }
 }
 
-__global__ void gate_kernel(const float *gate_up, size_t stride, int width, float *gated,
-                            size_t gated_stride) {
+__global__ void __launch_bounds__(THREADS)
+    gate_kernel(const float *gate_up, size_t stride, int width, float *gated, size_t gated_stride) {
     gate_up += blockIdx.x * stride;
     for (int i = threadIdx.x; i < width; i += THREADS) {
         float gate = gate_up[i / 8 * 16 + i % 8], up = gate_up[i / 8 * 16 + 8 + i % 8];

@@ -17,6 +17,7 @@ constexpr size_t CHUNK_BYTES = 16 << 20; // holds a row of any model (CONFIG_MAX
 constexpr int N_CHUNKS = 2;
 constexpr size_t ALIGNMENT = 256;
 constexpr int MAX_GRID_Y = 65535;
+constexpr int PACK_THREADS = 256;
 
 // ---- packing ----
 
@@ -39,8 +40,9 @@ __device__ void write_value(void *out, dtype type, size_t i, float value) {
 }
 
 // Block (256 columns, row).
-__global__ void pack_kernel(const void *stored, dtype stored_type, int first_row, int n_in, pack_map map,
-                            void *out, dtype out_type) {
+__global__ void __launch_bounds__(PACK_THREADS)
+    pack_kernel(const void *stored, dtype stored_type, int first_row, int n_in, pack_map map, void *out,
+                dtype out_type) {
     int column = blockIdx.x * blockDim.x + threadIdx.x, row = first_row + blockIdx.y;
     int in_group = row % map.group;
     if (column >= n_in || in_group < map.first || in_group >= map.end) return;
@@ -280,9 +282,8 @@ void name_layers(resident *r) {
 
 cudaError_t pack_rows(cudaStream_t stream, const void *stored, dtype stored_type, int first_row, int rows,
                       int n_in, const pack_map &map, void *out, dtype out_type) {
-    constexpr int THREADS = 256;
-    dim3 grid((n_in + THREADS - 1) / THREADS, rows);
-    pack_kernel<<<grid, THREADS, 0, stream>>>(stored, stored_type, first_row, n_in, map, out, out_type);
+    dim3 grid((n_in + PACK_THREADS - 1) / PACK_THREADS, rows);
+    pack_kernel<<<grid, PACK_THREADS, 0, stream>>>(stored, stored_type, first_row, n_in, map, out, out_type);
     return cudaGetLastError();
 }
 

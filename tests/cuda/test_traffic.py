@@ -9,11 +9,15 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("YOUTU_BUILD", ROOT / "build"))
+sys.path.insert(0, str(ROOT / "scripts"))
+from check_cuda import DYNAMIC_SHARED  # noqa: E402 (what the static check cannot see in the binary)
+
 pytestmark = pytest.mark.skipif("YOUTU_VGPU" not in os.environ, reason="only the interpreter counts")
 
 LAYERS, VOCAB, SMALL_VOCAB, DEPTH = 32, 128256, 4096, 2048
@@ -110,6 +114,7 @@ def steps(tmp_path_factory):
     result = {}
     for card in CARDS:
         one, two = done[card, DEPTH - 1, 2], done[card, DEPTH - 1, 3]
+        assert two["attend latents"]["shared_bytes"] == DYNAMIC_SHARED["attend_latent: attend_kernel"]
         step = {k: {f: two[k][f] - one[k][f] for f in two[k]} for k in two if two[k]["launches"] > one[k]["launches"]}
         step["draw"] = done[card, 1, 1]["draw"]
         result[card] = step, done[card, 512, 1]
