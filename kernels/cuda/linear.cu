@@ -18,6 +18,7 @@
 // Sums: fp32; their order is fixed by in_p alone.
 #include "kernels.cuh"
 #include "mma.cuh"
+#include "rounding.cuh"
 
 namespace {
 
@@ -61,20 +62,6 @@ __device__ void load8(const float *p, float (&v)[8]) {
     float4 a = *reinterpret_cast<const float4 *>(p + 4 * t),
            b = *reinterpret_cast<const float4 *>(p + 16 + 4 * t);
     v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w, v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
-}
-
-template <typename T> __device__ T rounded(float x);
-template <> __device__ half rounded<half>(float x) {
-    return __float2half_rn(x);
-}
-template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) {
-    return __float2bfloat16_rn(x);
-}
-__device__ float widened(half x) {
-    return __half2float(x);
-}
-__device__ float widened(__nv_bfloat16 x) {
-    return __bfloat162float(x);
 }
 
 // Eight inputs as the B operands of two steps: term 0 is x rounded, term 1 what rounding left.

@@ -1,6 +1,7 @@
 // What works along single rows: embedding, norms, rounding to 16 bits for the matrix library, gating. A block of 256
 // threads takes a row; each launch reads its rows once and writes its result once, a few KB a row.
 #include "kernels.cuh"
+#include "rounding.cuh"
 
 namespace {
 
@@ -23,21 +24,6 @@ __device__ float inverse_rms(const float *x, int width, float epsilon) {
     float squares = 0;
     for (int i = threadIdx.x; i < width; i += THREADS) squares += x[i] * x[i];
     return rsqrtf(block_sum(squares) / (float)width + epsilon);
-}
-
-__device__ float widened(half x) {
-    return __half2float(x);
-}
-__device__ float widened(__nv_bfloat16 x) {
-    return __bfloat162float(x);
-}
-
-template <typename T> __device__ T rounded(float x);
-template <> __device__ half rounded<half>(float x) {
-    return __float2half_rn(x);
-}
-template <> __device__ __nv_bfloat16 rounded<__nv_bfloat16>(float x) {
-    return __float2bfloat16_rn(x);
 }
 
 // hidden [n, width_p] = embedding [vocab, width_p] rows; a tile of 16 values is half a warp's, and width_p a multiple

@@ -2,6 +2,7 @@
 // (layout.cuh). Two chunks are under way at a time, so that reading the file, the bus and the packing overlap; the
 // host needs two chunks whatever the model's size.
 #include "resident.cuh"
+#include "rounding.cuh"
 
 extern "C" {
 #include "libyoutu/error.h"
@@ -23,8 +24,8 @@ constexpr int PACK_THREADS = 256;
 
 __device__ float stored_value(const void *data, dtype type, size_t i) {
     switch (type) {
-    case DTYPE_BF16: return __bfloat162float(static_cast<const __nv_bfloat16 *>(data)[i]);
-    case DTYPE_F16: return __half2float(static_cast<const half *>(data)[i]);
+    case DTYPE_BF16: return widened(static_cast<const __nv_bfloat16 *>(data)[i]);
+    case DTYPE_F16: return widened(static_cast<const half *>(data)[i]);
     case DTYPE_F32: break;
     }
     return static_cast<const float *>(data)[i];
@@ -32,8 +33,8 @@ __device__ float stored_value(const void *data, dtype type, size_t i) {
 
 __device__ void write_value(void *out, dtype type, size_t i, float value) {
     switch (type) {
-    case DTYPE_BF16: static_cast<__nv_bfloat16 *>(out)[i] = __float2bfloat16_rn(value); return;
-    case DTYPE_F16: static_cast<half *>(out)[i] = __float2half_rn(value); return;
+    case DTYPE_BF16: static_cast<__nv_bfloat16 *>(out)[i] = rounded<__nv_bfloat16>(value); return;
+    case DTYPE_F16: static_cast<half *>(out)[i] = rounded<half>(value); return;
     case DTYPE_F32: break;
     }
     static_cast<float *>(out)[i] = value;
