@@ -240,7 +240,7 @@ static youtu_status measure_threads(const youtu_model *model, const youtu_model_
     for (size_t i = 0; i < o->depth.count && status == YOUTU_OK; i++) {
         status = measure_set_depth(context, info, o->depth.values[i], error);
         if (status == YOUTU_OK) status = measure_depth(context, info, o, n_threads, peak, r, error);
-        if (status == YOUTU_OK && info->device_flops > 0 && !o->json)
+        if (status == YOUTU_OK && info->device_details && !o->json)
             status = print_kernels(context, info, o, error);
     }
     youtu_context_free(context);
@@ -252,7 +252,7 @@ static youtu_status measure_all(const youtu_model *model, const youtu_model_info
     for (size_t i = 0; i < o->threads.count; i++) {
         int32_t n_threads = o->threads.values[i];
         machine_peak *peak = &r->peaks[i];
-        bool known = info->device_flops > 0; /* a device's data sheet; the CPU is measured */
+        bool known = info->device_details != NULL; /* a device's data sheet; the CPU is measured */
         if (known) *peak = (machine_peak){"data sheet", info->device_bandwidth, info->device_flops};
         if (!known && !machine_peak_measure(n_threads, peak)) {
             error->status = YOUTU_E_MEMORY;
@@ -261,8 +261,8 @@ static youtu_status measure_all(const youtu_model *model, const youtu_model_info
             return YOUTU_E_MEMORY;
         }
         if (!o->json && known)
-            printf("\nby its data sheet the device reads %.1f GB/s and computes %.1f TFLOP/s\n",
-                   peak->read_per_s / 1e9, peak->flops_per_s / 1e12);
+            printf("\n%s\nby its data sheet the device reads %.1f GB/s and computes %.1f TFLOP/s\n",
+                   info->device_details, peak->read_per_s / 1e9, peak->flops_per_s / 1e12);
         if (!o->json && !known)
             printf("\n%" PRId32 " threads: the machine reads %.1f GB/s and computes %.1f GFLOP/s (%s)\n",
                    n_threads, peak->read_per_s / 1e9, peak->flops_per_s / 1e9, peak->instructions);

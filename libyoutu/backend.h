@@ -74,9 +74,10 @@ typedef struct linear_output {
 typedef struct resident resident;
 
 typedef struct device_facts {
-    char label[64];   /* "cuda:0 (NVIDIA GeForce RTX 3060)" */
-    double bandwidth; /* bytes/s, 0 = not known */
-    double flops;     /* operations/s on 16-bit operands, 0 = not known */
+    char label[64];    /* "cuda:0 (NVIDIA GeForce RTX 3060)" */
+    char details[128]; /* capability, multiprocessors, clocks, driver; "" = nothing to say */
+    double bandwidth;  /* bytes/s, 0 = not known */
+    double flops;      /* operations/s on 16-bit operands, 0 = not known */
 } device_facts;
 
 typedef struct attach_request {

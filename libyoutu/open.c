@@ -230,6 +230,7 @@ void youtu_model_get_info(const youtu_model *model, youtu_model_info *out) {
         .weight_bytes = model->weights.bytes,
         .latent_size = c->kv_lora_rank + c->qk_rope_head_dim,
         .device_note = model->device_note[0] ? model->device_note : NULL,
+        .device_details = model->device_facts.details[0] ? model->device_facts.details : NULL,
         .device_bandwidth = model->device_facts.bandwidth,
         .device_flops = model->device_facts.flops,
     };

@@ -132,8 +132,9 @@ typedef struct youtu_model_info {
     uint64_t flops_per_token; /* 2 x the weights that take part in a token's products, attention aside */
     int32_t latent_size;      /* cached values a token a layer: kv_lora_rank + qk_rope_head_dim */
     const char *device_note;  /* why "auto" took the CPU, one sentence; NULL otherwise */
-    double device_bandwidth;  /* bytes/s of the device's memory by its data sheet; 0 = not known (the CPU) */
-    double device_flops;      /* operations/s on 16-bit operands, likewise */
+    const char *device_details; /* of a GPU: capability, multiprocessors, clocks, driver; NULL on the CPU */
+    double device_bandwidth; /* bytes/s of the device's memory by its data sheet; 0 = not known (the CPU) */
+    double device_flops;     /* operations/s on 16-bit operands, likewise */
 } youtu_model_info;
 
 /* Fills *info (its `size` set by the caller). Strings live as long as the model. */

@@ -49,6 +49,13 @@ youtu_status count_cards(int *count, youtu_error *error) {
     return e == cudaSuccess ? YOUTU_OK : fail_cuda(error, e, "looking for CUDA devices");
 }
 
+// Operations a clock and multiprocessor of the tensor cores, 16-bit operands with fp32 sums, by NVIDIA's white papers
+// (A100; GeForce 30 and 40, on which fp32 sums halve the rate); data-centre cards of later generations do more.
+int tensor_operations(int major, int minor) {
+    if (major == 8 && minor == 0) return 2048;
+    return major == 9 || major == 10 ? 4096 : 512;
+}
+
 youtu_status choose_card(resident *r, youtu_error *error) {
     int count = 0, ordinal = r->request.ordinal;
     cudaDeviceProp card;
@@ -69,11 +76,16 @@ youtu_status choose_card(resident *r, youtu_error *error) {
     e = cudaDeviceGetAttribute(&memory_khz, cudaDevAttrMemoryClockRate, ordinal);
     if (e == cudaSuccess) e = cudaDeviceGetAttribute(&clock_khz, cudaDevAttrClockRate, ordinal);
     if (e != cudaSuccess) return fail_cuda(error, e, "opening the device");
-    // Two transfers a clock. Tensor cores, 16-bit operands with fp32 sums: 512 operations a clock and SM on GeForce
-    // 30 and 40 (GA10x and AD10x white papers), 2048 on the A100 (8.0), about that on later data-centre cards.
-    r->facts.bandwidth = 2e3 * memory_khz * card.memoryBusWidth / 8;
-    r->facts.flops =
-        1e3 * clock_khz * card.multiProcessorCount * (card.major == 8 && card.minor > 0 ? 512 : 2048);
+    int driver = 0;
+    e = cudaDriverGetVersion(&driver);
+    if (e != cudaSuccess) return fail_cuda(error, e, "opening the device");
+    snprintf(
+        r->facts.details, sizeof r->facts.details,
+        "compute capability %d.%d, %d multiprocessors at up to %d MHz, memory at %d MHz, driver for CUDA %d.%d",
+        card.major, card.minor, card.multiProcessorCount, clock_khz / 1000, memory_khz / 1000, driver / 1000,
+        driver % 1000 / 10);
+    r->facts.bandwidth = 2e3 * memory_khz * card.memoryBusWidth / 8; // two transfers a clock
+    r->facts.flops = 1e3 * clock_khz * card.multiProcessorCount * tensor_operations(card.major, card.minor);
     return YOUTU_OK;
 }
 

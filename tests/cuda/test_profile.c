@@ -39,6 +39,7 @@ static void check(int32_t n_tokens, const char *const *of_every_layer, seen *s) 
     youtu_model_info info = {.size = sizeof info};
     youtu_model_get_info(g.model, &info);
     assert_true(info.device_bandwidth > 1e11 && info.device_flops > 1e12);
+    assert_non_null(strstr(info.device_details, "compute capability "));
     youtu_context *timed, *plain;
     youtu_error error;
     assert_int_equal(youtu_context_new(g.model, NULL, &timed, &error), YOUTU_OK);

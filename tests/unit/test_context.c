@@ -199,7 +199,7 @@ static void test_profile_of_a_device_without(void **state) {
     youtu_context *context = new_context(model, 64, 1);
     youtu_model_info info = {.size = sizeof info};
     youtu_model_get_info(model, &info);
-    assert_true(info.device_bandwidth == 0 && info.device_flops == 0);
+    assert_true(info.device_bandwidth == 0 && info.device_flops == 0 && !info.device_details);
     char message[128];
     snprintf(message, sizeof message, "device \"%s\" does not time its kernels", info.device);
     const int32_t token = 1;
