@@ -11,6 +11,8 @@ extern "C" {
 #include <cstdlib>
 #include <cstring>
 
+static_assert(MAX_DRAWS <= DECODE_ROWS, "a step's draws share the buffers of one group of outputs");
+
 namespace {
 
 bool is_absorbed(const device *d, const run *r) {

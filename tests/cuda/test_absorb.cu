@@ -3,6 +3,7 @@
 // Tolerance: the result is rounded to fp16 (2^-11 of it, 2^-25 near zero), after fp32 arithmetic that differs by some
 // 1e-6 of the magnitudes it adds.
 #include "device_array.cuh"
+#include "heads.cuh"
 #include "kernels/cuda/kernels.cuh"
 
 #include <math.h>
@@ -11,25 +12,11 @@
 
 namespace {
 
-struct heads {
-    int n, nope, rope, v, latent;
-    bool interleave;
-};
 constexpr heads PUBLISHED = {16, 128, 64, 128, 512, true}, ODD = {3, 20, 12, 28, 24, false};
 constexpr heads SMALL = {8, 16, 16, 32, 64, true}, ONE = {1, 20, 12, 28, 25, true},
                 MANY = {17, 72, 34, 36, 100, false};
 
 constexpr int CACHE_TOKENS = 3 * CACHE_BLOCK;
-
-head_shape shape_of(const heads &h) {
-    head_shape s = {};
-    s.n_heads = h.n, s.nope = h.nope, s.rope = h.rope, s.v = h.v, s.latent = h.latent,
-    s.interleave = h.interleave;
-    s.nope_p = padded(h.nope, HEAD_PAD), s.rope_p = padded(h.rope, HEAD_PAD);
-    s.v_p = padded(h.v, HEAD_PAD), s.latent_p = padded(h.latent, HEAD_PAD);
-    s.scale_log2 = 0.1f;
-    return s;
-}
 
 // A step of n rows; every other one, from row 1 on, is absorbed when `half_absorbed`.
 struct inputs {
@@ -44,7 +31,9 @@ struct inputs {
 
 inputs make_inputs(const heads &h, int n, bool half_absorbed) {
     inputs in;
-    head_shape s = in.s = shape_of(h);
+    in.s = shape_of(h);
+    in.s.scale_log2 = 0.1f;
+    head_shape s = in.s;
     in.n = n, in.q_stride = s.n_heads * s.query_head() + 4, in.kv_a_stride = s.latent + s.rope + 3;
     in.q.assign(n * in.q_stride, 0), in.kv_a.resize(n * in.kv_a_stride), in.norm.resize(s.latent);
     for (int r = 0; r < n; r++)

@@ -4,6 +4,7 @@
 // rounding moves a weight by about as much again, scores being a few units. So an output, a weighted mean of values,
 // may differ by 4 * 2^-11 of the weighted mean of their magnitudes; fp32 sums add nothing that shows.
 #include "device_array.cuh"
+#include "heads.cuh"
 #include "kernels/cuda/kernels.cuh"
 
 #include <math.h>
@@ -17,20 +18,9 @@ constexpr int ROWS_BEFORE = 3, ROWS_AFTER = 2; // of other sequences in the step
 constexpr int OTHER_BLOCKS = 3;                // of other sequences in the cache and in the tables
 constexpr size_t STRIDE_GAP = 8;               // `attended` may be wider than its values
 
-struct heads {
-    int n, nope, rope, v, latent;
-};
 constexpr heads PUBLISHED = {16, 128, 64, 128, 512}, PUBLISHED_FEW = {2, 128, 64, 128, 512};
 constexpr heads ODD = {3, 20, 12, 28, 24}, SMALL = {8, 16, 16, 32, 64};
 constexpr heads ONE = {1, 20, 12, 28, 24}, MANY = {17, 40, 34, 72, 100};
-
-head_shape shape_of(const heads &h) {
-    head_shape s = {};
-    s.n_heads = h.n, s.nope = h.nope, s.rope = h.rope, s.v = h.v, s.latent = h.latent;
-    s.nope_p = padded(h.nope, HEAD_PAD), s.rope_p = padded(h.rope, HEAD_PAD);
-    s.v_p = padded(h.v, HEAD_PAD), s.latent_p = padded(h.latent, HEAD_PAD);
-    return s;
-}
 
 // Uniform with the given standard deviation; a seed a call, so that cases do not depend on each other.
 struct source {

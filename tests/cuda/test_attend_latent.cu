@@ -6,6 +6,7 @@
 // mean of magnitudes; scores in fp32 move the weights by less than another 2^-11. The combined mean is rounded to fp16
 // once: 2^-11 of the magnitudes that the product with W_uv adds, and fp32 sums 1e-5.
 #include "device_array.cuh"
+#include "heads.cuh"
 #include "kernels/cuda/kernels.cuh"
 
 #include <math.h>
@@ -14,22 +15,11 @@
 
 namespace {
 
-struct heads {
-    int n, nope, rope, v, latent;
-};
 constexpr heads PUBLISHED = {16, 128, 64, 128, 512}, ODD = {3, 20, 12, 28, 24}, SMALL = {8, 16, 16, 32, 64};
 constexpr heads ONE = {1, 20, 12, 28, 24}, MANY = {17, 72, 34, 36, 100};
 
 constexpr int MULTIPROCESSORS = 28;
 constexpr size_t STRIDE_GAP = 8; // `attended` may be wider than its values
-
-head_shape shape_of(const heads &h) {
-    head_shape s = {};
-    s.n_heads = h.n, s.nope = h.nope, s.rope = h.rope, s.v = h.v, s.latent = h.latent;
-    s.nope_p = padded(h.nope, HEAD_PAD), s.rope_p = padded(h.rope, HEAD_PAD);
-    s.v_p = padded(h.v, HEAD_PAD), s.latent_p = padded(h.latent, HEAD_PAD);
-    return s;
-}
 
 // Rows of a step, one before them that is not absorbed. Each is the last of its own sequence, whose blocks lie in the
 // cache in no order; what no row may read is NaN, or a block that does not exist.
