@@ -68,8 +68,8 @@ $B/%.o: %.cu Makefile
 	@$(NVCC) $(CPPFLAGS) $(NVCCFLAGS) -MMD -MF $(@:.o=.d) -c $< -o $@
 
 PLUGIN    := $B/libyoutu_cuda.so
-# It carries its own copy of the library's messages, and exports youtu_cuda_plugin alone.
-$(PLUGIN): $(CUDA_OBJ) $B/libyoutu/error.o
+# It carries its own copy of the library's messages and angles, and exports youtu_cuda_plugin alone.
+$(PLUGIN): $(CUDA_OBJ) $B/libyoutu/error.o $B/libyoutu/rope.o
 	$(NVCC) -shared -cudart shared $^ -o $@ -Xlinker --no-undefined,-soname,$(@F) -Xcompiler "$(LDFLAGS)" -lcublas
 cuda: $(PLUGIN)                             ## the CUDA plugin, where nvcc is
 no-cuda:

@@ -67,6 +67,11 @@ void config_free(model_config *config);
  * ROPE_INIT_FUNCTIONS "default" and "yarn" (YaRN: arXiv 2309.00071). */
 void rope_init(const model_config *config, float *inverse_frequency, float *attention_factor);
 
+/* Cosine and sine, times the rotary factor, of the angle by which pair j turns at a position. The angle is a
+ * product of two floats and its cosine that of a float, as in the reference, which matters from a few
+ * thousand positions on. */
+void rope_turn(const model_config *config, int32_t position, int32_t j, float *cosine, float *sine);
+
 /* The factor on q . k before the softmax: 1/sqrt(qk_nope + qk_rope), under YaRN times the square of the
  * temperature that mscale_all_dim asks for. */
 float attention_scale(const model_config *config);

@@ -2,7 +2,7 @@
  * so that libyoutu and its programs run on machines without CUDA.
  *
  * The plugin exports youtu_cuda_plugin and nothing else, and takes nothing from the program that opens it: it
- * carries its own copy of what it needs of libyoutu (error.c). Both sides share backend.h, which changes
+ * carries its own copy of what it needs of libyoutu (error.c, rope.c). Both sides share backend.h, which changes
  * freely from version to version; so a plugin is taken only when its version and the size of its table are
  * the library's. */
 #ifndef YOUTU_PLUGIN_H

@@ -66,3 +66,9 @@ float attention_scale(const model_config *config) {
     }
     return (float)scale;
 }
+
+void rope_turn(const model_config *config, int32_t position, int32_t j, float *cosine, float *sine) {
+    float angle = (float)position * config->inverse_frequency[j];
+    *cosine = cosf(angle) * config->rotary_factor;
+    *sine = sinf(angle) * config->rotary_factor;
+}

@@ -2,21 +2,15 @@
  *
  * A pair (a, b) at position p is turned by the angle p f_i, f_i the pair's inverse frequency:
  *   a' = a cos - b sin,  b' = a sin + b cos.
- * Interleaved layout: pair i is (2i, 2i + 1); half layout: (i, i + rope / 2). The angle is a product of two
- * floats and its cosine that of a float, as in the reference, which matters from a few thousand positions on.
- */
+ * Interleaved layout: pair i is (2i, 2i + 1); half layout: (i, i + rope / 2). Angles: rope_turn. */
 #include "device.h"
-
-#include <math.h>
 
 void rope_angles(device *d) {
     int32_t pairs = d->model.qk_rope_head_dim / 2;
     for (int32_t i = 0; i < d->step->n_rows; i++)
         for (int32_t j = 0; j < pairs; j++) {
-            float angle = (float)d->step->position[i] * d->model.inverse_frequency[j];
             size_t at = (size_t)i * (size_t)pairs + (size_t)j;
-            d->cosine[at] = cosf(angle) * d->model.rotary_factor;
-            d->sine[at] = sinf(angle) * d->model.rotary_factor;
+            rope_turn(&d->model, d->step->position[i], j, &d->cosine[at], &d->sine[at]);
         }
 }
 

@@ -6,7 +6,6 @@ extern "C" {
 #include "libyoutu/error.h"
 }
 
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -40,10 +39,9 @@ size_t fill_inputs(device *d, const step *s) {
     int pairs = d->model.qk_rope_head_dim / 2;
     for (int32_t i = 0; i < s->n_rows; i++) {
         h->cache_row[i] = s->block[i] * CACHE_BLOCK + s->slot[i];
-        for (int j = 0; j < pairs; j++) { // as kernels/cpu/rope.c: the angle is a product of two floats
-            float angle = (float)s->position[i] * d->model.inverse_frequency[j];
-            h->angle[(size_t)i * pairs + j] =
-                make_float2(cosf(angle) * d->model.rotary_factor, sinf(angle) * d->model.rotary_factor);
+        for (int j = 0; j < pairs; j++) {
+            float2 *turn = &h->angle[(size_t)i * pairs + j];
+            rope_turn(&d->model, s->position[i], j, &turn->x, &turn->y);
         }
     }
     return tables;
