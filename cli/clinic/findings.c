@@ -6,6 +6,23 @@ const char *sex_name(enum sex sex) {
     return sex == SEX_MALE ? "男" : sex == SEX_FEMALE ? "女" : NULL;
 }
 
+const char *entity_kind_name(enum entity_kind kind) {
+    static const char *const NAMES[] = {
+        [ENTITY_SYMPTOM] = "symptom",
+        [ENTITY_SITE] = "site",
+        [ENTITY_QUALITY] = "quality",
+        [ENTITY_SEVERITY] = "severity",
+        [ENTITY_AGGRAVATING] = "aggravating",
+        [ENTITY_RELIEVING] = "relieving",
+        [ENTITY_DURATION] = "duration",
+        [ENTITY_HISTORY] = "history",
+        [ENTITY_MEDICATION] = "medication",
+        [ENTITY_ALLERGY] = "allergy",
+        [ENTITY_VITAL] = "vital",
+    };
+    return NAMES[kind];
+}
+
 double patient_years(const struct patient *patient) {
     if (!patient->has_age) return NAN;
     if (strcmp(patient->age_unit, "月") == 0) return patient->age / 12.0;
@@ -31,6 +48,20 @@ static struct span clause_text(const struct passage *passage, size_t i) {
 
 /* ---- symptoms */
 
+static bool add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity,
+                       const char *name, size_t start, size_t end) {
+    struct findings *findings = in->findings;
+    struct entity *entities =
+        arena_grow(in->arena, findings->entities, findings->n_entities, sizeof *entities);
+    if (!entities) return false;
+    findings->entities = entities;
+    struct span text = passage_source(in->passage, start, end);
+    size_t at = (size_t)(text.data - in->passage->source.data);
+    entities[findings->n_entities++] =
+        (struct entity){kind, polarity, name, arena_copy(in->arena, text), at, at + text.length};
+    return entities[findings->n_entities - 1].text != NULL;
+}
+
 static bool add_finding(const struct extraction *in, struct finding_list *list, const char *name,
                         const struct mention *mention) {
     if (finding_listed(list, mention->term)) return true;
@@ -46,6 +77,9 @@ static bool add_symptoms(const struct extraction *in, const struct kb *kb, const
     struct findings *findings = in->findings;
     for (size_t i = 0; i < mentions->count; i++) {
         const struct mention *mention = &mentions->items[i];
+        if (!add_entity(in, ENTITY_SYMPTOM, mention->polarity, kb->symptoms.terms[mention->term],
+                        mention->shown_start, mention->shown_end))
+            return false;
         if (mention->polarity == POLARITY_PRESENT &&
             !add_finding(in, &findings->positive, kb->symptoms.terms[mention->term], mention))
             return false;

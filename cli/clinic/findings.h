@@ -40,7 +40,35 @@ struct duration {
     double days; /* NAN when vague */
 };
 
+enum entity_kind {
+    ENTITY_SYMPTOM,
+    ENTITY_SITE,
+    ENTITY_QUALITY,
+    ENTITY_SEVERITY,
+    ENTITY_AGGRAVATING,
+    ENTITY_RELIEVING,
+    ENTITY_DURATION,
+    ENTITY_HISTORY,
+    ENTITY_MEDICATION,
+    ENTITY_ALLERGY,
+    ENTITY_VITAL
+};
+
+/* "symptom", "site", "quality", "severity", "aggravating", "relieving", "duration", "history", "medication",
+ * "allergy", "vital". */
+const char *entity_kind_name(enum entity_kind kind);
+
+/* One thing that the text says, wherever and however often: with its place and how it is meant. */
+struct entity {
+    enum entity_kind kind;
+    enum polarity polarity;
+    const char *name, *text; /* the term; the patient's own words */
+    size_t start, end;       /* bytes [start, end) of the source */
+};
+
 struct findings {
+    struct entity *entities; /* in the order of the text */
+    size_t n_entities;
     const char *chief_complaint;            /* NULL when there is no symptom */
     struct finding_list positive, negative; /* each symptom once; one that is also present is not negative */
     struct duration *durations;

@@ -2,6 +2,16 @@
 
 #include "cli/clinic/infix.h"
 
+const char *polarity_name(enum polarity polarity) {
+    static const char *const NAMES[] = {
+        [POLARITY_PRESENT] = "present",    [POLARITY_UNCERTAIN] = "uncertain",
+        [POLARITY_DENIED] = "denied",      [POLARITY_PAST] = "past",
+        [POLARITY_RESOLVED] = "resolved",  [POLARITY_HYPOTHETICAL] = "hypothetical",
+        [POLARITY_OTHER] = "other-person",
+    };
+    return NAMES[polarity];
+}
+
 /* A negation runs over a list: "否认发热、咳嗽及胸痛" denies three. A lone 不 does not. */
 static const char *const STRONG_NEGATIONS[] = {
     "无",     "没有",   "没",       "未",     "否认",   "未见",     "未诉",     "未闻",

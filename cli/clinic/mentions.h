@@ -7,11 +7,16 @@
 
 enum polarity {
     POLARITY_PRESENT,
+    POLARITY_UNCERTAIN, /* "好像有点" */
     POLARITY_DENIED,
-    POLARITY_PAST,         /* of earlier times, or over by now */
+    POLARITY_PAST,         /* of earlier times */
+    POLARITY_RESOLVED,     /* of this illness, and over by now */
     POLARITY_HYPOTHETICAL, /* asked or feared */
     POLARITY_OTHER         /* of another person */
 };
+
+/* "present", "uncertain", "denied", "past", "resolved", "hypothetical", "other-person". */
+const char *polarity_name(enum polarity polarity);
 
 struct mention {
     size_t term;
