@@ -13,6 +13,10 @@ struct record {
     char place[256]; /* "knowledge.json: diseases[12]“偏头痛”" */
 };
 
+/* Parses a JSON text; name: its place in messages. The caller owns the document (json_decref). NULL on failure.
+ * Not to be called by two threads at once. */
+json_t *document_read(struct span text, const char *name, struct failure *failure);
+
 /* Parses a data file whose "schema" must be `schema`; file: its name in messages. The caller owns the
  * document (json_decref). NULL on failure. Not to be called by two threads at once. */
 json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure);
