@@ -88,9 +88,8 @@ struct clause_reading {
 };
 
 static bool names_drug(const struct wordlist *drugs, struct span clause) {
-    size_t term;
     for (size_t at = 0; at < clause.length; at++)
-        if (wordlist_match(drugs, clause, at, &term)) return true;
+        if (wordlist_match(drugs, clause, at).length) return true;
     return false;
 }
 

@@ -138,7 +138,7 @@ bool record_strings(const struct record *record, const char *field, struct arena
     size_t count = 0;
     if (!record_count(record, field, &count, failure)) return false;
     const json_t *array = json_object_get(record->object, field);
-    *values = (struct strings){arena_new(arena, count * sizeof *values->items), 0};
+    *values = (struct strings){arena_new(arena, (count + 1) * sizeof *values->items), 0};
     if (!values->items) return fail_memory(failure);
     for (; values->count < count; values->count++) {
         const json_t *item = json_array_get(array, values->count);

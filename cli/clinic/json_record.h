@@ -39,7 +39,7 @@ bool record_count(const struct record *record, const char *field, size_t *count,
 bool record_object(const struct record *record, const char *field, const char *const *allowed,
                    struct record *inner, struct failure *failure);
 
-/* Typed fields. Strings are copied to the arena and are never empty. */
+/* Typed fields. Strings are copied to the arena and are never empty; NULL stands behind the last of several. */
 bool record_string(const struct record *record, const char *field, struct arena *arena, const char **value,
                    struct failure *failure);
 bool record_strings(const struct record *record, const char *field, struct arena *arena,

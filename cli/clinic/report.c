@@ -48,7 +48,7 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     report->id = new_uuid(arena);
     report->created = local_time(arena);
     struct passage passage;
-    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
+    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->lexicon) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,

@@ -90,7 +90,7 @@ static void check(struct checked *checked, const char *complaint, const char *te
     struct token_mark marks[1024];
     *checked = (struct checked){0};
     struct arena *arena = &checked->arena;
-    assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.kb.symptoms));
+    assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, arena, &checked->patient,
                                  &checked->findings));
     struct check_request request = {.kb = &clinic.kb,
