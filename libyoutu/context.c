@@ -58,9 +58,10 @@ static youtu_status check_adapter(const youtu_model *model, const youtu_context_
                           "youtu_context_options.lora_scale is %g, expected a finite number",
                           (double)options->lora_scale);
     if (options->lora && options->lora->model != model)
-        return youtu_fail(error, YOUTU_E_ARGUMENT,
-                          "youtu_context_options.lora is adapter \"%s\" opened for another model than \"%s\"",
-                          options->lora->name, model->name);
+        return youtu_fail(
+            error, YOUTU_E_ARGUMENT,
+            "youtu_context_options.lora is adapter \"%s\", opened for another model than this \"%s\"",
+            options->lora->name, model->name);
     return YOUTU_OK;
 }
 

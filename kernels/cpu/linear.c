@@ -85,10 +85,11 @@ static void linear_piece(const device *d, int32_t n, const float *in, size_t in_
     operand rows = {element_at(w->data, w->type, (size_t)first * (size_t)w->n_in), w->type, (size_t)w->n_in};
     d->kernels->product_nt(n, count, w->n_in, in, in_stride, rows, out, out_stride, add, scratch);
     const low_rank *added = &w->added;
-    operand b = {element_at(added->b, added->type, (size_t)first), added->type, (size_t)w->n_out};
-    if (added->rank > 0)
+    if (added->rank > 0) {
+        operand b = {element_at(added->b, added->type, (size_t)first), added->type, (size_t)w->n_out};
         d->kernels->product_nn(n, count, added->rank, projected, (size_t)added->rank, b, out, out_stride,
                                true, scratch);
+    }
     if (w->bias) add_bias(d, n, w, first, count, out, out_stride);
 }
 
