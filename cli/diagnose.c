@@ -141,7 +141,14 @@ static enum report_finish finish_of(const struct answering *answering) {
 
 static void name_model(struct diagnosis_run *run) {
     const youtu_model_info *info = &run->engine.info;
-    run->report.model = (struct report_model){info->name, info->dtype, info->device, info->notice};
+    youtu_lora_info lora = {.size = sizeof lora};
+    if (run->engine.lora) youtu_lora_get_info(run->engine.lora, &lora);
+    run->report.model = (struct report_model){.name = info->name,
+                                              .dtype = info->dtype,
+                                              .device = info->device,
+                                              .notice = info->notice,
+                                              .adapter = lora.name,
+                                              .adapter_scale = run->options->lora_scale};
     run->report.seed = run->engine.seed;
 }
 

@@ -14,6 +14,7 @@ enum option_kind {
     OPTION_SEX,
     OPTION_FORMAT,
     OPTION_DTYPE,
+    OPTION_LORA,
     OPTION_HELP,
     OPTION_VERSION
 };
@@ -34,6 +35,7 @@ enum {
 };
 
 #define DTYPE_NAMES "auto|bf16|fp16"
+#define MAX_LORA_SCALE 100
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -51,6 +53,8 @@ static const struct option_entry {
     {"device", OPTION_TEXT, FOR_ALL, FIELD(device), 0, 0, "auto|cpu|cuda[:N]", "运行设备(默认 auto)"},
     {"dtype", OPTION_DTYPE, FOR_ALL, FIELD(weights), 0, 0, DTYPE_NAMES,
      "权重类型(默认 auto:CPU 按模型文件,GPU 用 fp16)"},
+    {"lora", OPTION_LORA, FOR_ALL, 0, 0, 0, "DIR[:SCALE]",
+     "LoRA 适配器(PEFT 目录)及其强度(默认 1);在 CPU 上运行"},
     {"threads", OPTION_INT, FOR_ALL, FIELD(threads), 1, 1024, "N",
      "线程数(默认:可用的每个核一个,小模型一个)"},
     {"ctx", OPTION_INT, FOR_ALL, FIELD(ctx), 16, 1 << 20, "N", "上下文的词元数(默认:按需要,最多 8192)"},
@@ -94,6 +98,7 @@ static struct options default_options(void) {
         .ctx = NOT_GIVEN,
         .max_tokens = 512,
         .top_k = NOT_GIVEN,
+        .lora_scale = 1,
         .temperature = NAN,
         .top_p = NAN,
         .min_p = NAN,
@@ -161,6 +166,26 @@ static bool parse_dtype(const struct option_entry *entry, const char *value, you
     return refuse_value(entry, value, DTYPE_NAMES "(本版本的类型)", failure);
 }
 
+/* What follows the last ':' is the scale when it is a number; else the ':' belongs to the directory. */
+static bool parse_lora(const struct option_entry *entry, const char *value, struct options *options,
+                       struct failure *failure) {
+    const char *colon = strrchr(value, ':');
+    char *end;
+    options->lora = span_of(value);
+    options->lora_scale = 1;
+    if (colon && colon[1]) {
+        double scale = strtod(colon + 1, &end);
+        if (!*end) {
+            options->lora.length = (size_t)(colon - value);
+            options->lora_scale = scale;
+        }
+    }
+    /* The negation lets NaN through to the message. */
+    if (!options->lora.length || !(fabs(options->lora_scale) <= MAX_LORA_SCALE))
+        return refuse_value(entry, value, "目录,或 目录:强度(-100 到 100 的数)", failure);
+    return true;
+}
+
 static bool parse_format(const struct option_entry *entry, const char *value, struct options *options,
                          struct failure *failure) {
     const struct report_format *format = format_find(value);
@@ -188,6 +213,7 @@ static bool set_option(const struct option_entry *entry, const char *value, stru
         if (!*value) return refuse_value(entry, value, "非空的值", failure);
         return *(const char **)field = value, true;
     case OPTION_DTYPE: return parse_dtype(entry, value, (youtu_weights *)field, failure);
+    case OPTION_LORA: return parse_lora(entry, value, options, failure);
     case OPTION_SEX:
         options->patient.sex = strcmp(value, "男") == 0   ? SEX_MALE
                                : strcmp(value, "女") == 0 ? SEX_FEMALE

@@ -21,6 +21,8 @@ struct options {
     int64_t seed;
     struct patient patient; /* --age, --sex */
     youtu_weights weights;  /* --dtype */
+    struct span lora;       /* --lora: the adapter's directory; empty without one */
+    double lora_scale;
     const struct report_format *format;
     bool greedy, think, rules_only, no_stream, quiet, resume;
 };

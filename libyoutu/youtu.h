@@ -89,6 +89,7 @@ typedef struct youtu_model_options {
     youtu_progress progress;  /* may be NULL */
     void *progress_user;      /* lives until the model is closed */
     youtu_weights weights;    /* the CPU computes with weights as they are stored and refuses other types */
+    bool lora;                /* an adapter will be used: a device that applies none is not taken */
 } youtu_model_options;
 
 YOUTU_API youtu_model_options youtu_model_options_default(void);
@@ -229,6 +230,41 @@ YOUTU_API youtu_status youtu_encode_chat(const youtu_tokenizer *tokenizer, const
                                          size_t count, bool reasoning, youtu_tokens *tokens,
                                          youtu_error *error);
 
+/* ---- adapters
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Low-rank terms beside a model's linear maps: y = W x + scale (alpha / r) B (A x), alpha / sqrt(r) under
+ * use_rslora (LoRA: arXiv 2106.09685, 2312.03732). Never changes after opening: any number of threads and of
+ * contexts of its model may use one at the same time. */
+typedef struct youtu_lora youtu_lora;
+
+/* Opens a PEFT directory: adapter_config.json and adapter_model.safetensors (BF16, F16, F32), for the maps
+ * inside the layers: q_proj, q_a_proj, q_b_proj, kv_a_proj_with_mqa, kv_b_proj, o_proj, gate_proj, up_proj,
+ * down_proj. Read are r, lora_alpha, use_rslora, target_modules (a list), rank_pattern and alpha_pattern
+ * (names), layers_to_transform; any other kind of adapter (DoRA, biases, modules_to_save, lm_head ...) is
+ * refused by name and value. The values are copied as stored: the files may change afterwards.
+ *
+ * *lora: free with youtu_lora_close, after every context that uses it and before its model. Errors: IO,
+ * FORMAT (with file, tensor, found and expected), UNSUPPORTED (also a device that applies none: CUDA),
+ * MEMORY, ARGUMENT. */
+YOUTU_API youtu_status youtu_lora_open(const youtu_model *model, const char *directory, youtu_lora **lora,
+                                       youtu_error *error);
+
+/* NULL is accepted. */
+YOUTU_API void youtu_lora_close(youtu_lora *lora);
+
+typedef struct youtu_lora_info {
+    size_t size;
+    const char *name; /* last part of the directory's path */
+    int32_t n_maps;   /* that it adapts, over all layers */
+    int32_t max_rank;
+    uint64_t n_parameters;
+    uint64_t bytes; /* that its values take; decoding a token reads each once */
+} youtu_lora_info;
+
+/* Fills *info (its `size` set by the caller). The name lives as long as the adapter. */
+YOUTU_API void youtu_lora_get_info(const youtu_lora *lora, youtu_lora_info *info);
+
 /* ---- context
  * --------------------------------------------------------------------------------------------------- */
 
@@ -246,6 +282,10 @@ typedef struct youtu_context_options {
     int32_t n_batch;     /* rows computed at once: longer batches go in chunks of this; default 256 */
     int32_t n_threads;   /* 0 = one a core this process may use */
     youtu_cache_type cache;
+    /* An adapter of the same model, or NULL, and how strongly it acts: 1 as trained, 0 not at all. For all
+     * sequences and the context's whole life, since cached latents are those of the adapted model. */
+    const youtu_lora *lora;
+    float lora_scale;
 } youtu_context_options;
 
 YOUTU_API youtu_context_options youtu_context_options_default(void);

@@ -43,12 +43,21 @@ static json_t *texts(struct writing *out, const struct strings *strings) {
     return array;
 }
 
+static json_t *adapter(struct writing *out, const struct report_model *model) {
+    if (!model->adapter) return json_null();
+    json_t *object = json_object();
+    put(out, object, "name", text_or_null(model->adapter));
+    put(out, object, "scale", json_real(model->adapter_scale));
+    return object;
+}
+
 static json_t *model(struct writing *out, const struct report_model *model) {
     json_t *object = json_object();
     put(out, object, "name", text_or_null(model->name));
     put(out, object, "dtype", text_or_null(model->dtype));
     put(out, object, "device", text_or_null(model->device));
     put(out, object, "notice", text_or_null(model->notice));
+    put(out, object, "adapter", adapter(out, model));
     return object;
 }
 

@@ -24,7 +24,9 @@ enum report_finish {
 /* Which model answered; all NULL when none did. */
 struct report_model {
     const char *name, *dtype, *device;
-    const char *notice; /* to be shown with every answer; NULL when there is none */
+    const char *notice;  /* to be shown with every answer; NULL when there is none */
+    const char *adapter; /* LoRA, and its scale; NULL without one */
+    double adapter_scale;
 };
 
 struct report_usage {

@@ -34,7 +34,12 @@ static void complete(struct report *report) {
         .removed = &removals};
     begin(report, TEXT);
     assert_true(report_complete(report, &clinic, &output, 0.5, &failure));
-    report->model = (struct report_model){"demo", "bf16", "cpu", "仅供演示"};
+    report->model = (struct report_model){.name = "demo",
+                                          .dtype = "bf16",
+                                          .device = "cpu",
+                                          .notice = "仅供演示",
+                                          .adapter = "急诊",
+                                          .adapter_scale = 0.5};
     report->finish = FINISH_LENGTH;
     report->seed = 7;
     report->usage = (struct report_usage){100, 20, 50, 12.34, 56.78};
@@ -108,6 +113,9 @@ static void test_json_has_the_contracts_fields(void **state) {
     assert_keys(first, DIAGNOSIS);
     assert_string_equal(text_at(json, "schema"), "youtu.diagnose/1");
     assert_string_equal(text_at(json_object_get(json, "model"), "notice"), "仅供演示");
+    const json_t *adapter = json_object_get(json_object_get(json, "model"), "adapter");
+    assert_string_equal(text_at(adapter, "name"), "急诊");
+    assert_true(fabs(json_real_value(json_object_get(adapter, "scale")) - 0.5) < 1e-9);
     assert_string_equal(text_at(json_object_get(json, "patient"), "sex"), "女");
     assert_true(number_at(json_object_get(json, "patient"), "age") == 35);
     assert_string_equal(text_at(json_object_get(json, "input"), "text"), TEXT);
@@ -136,6 +144,7 @@ static void test_absent_facts_are_null_or_empty(void **state) {
     json_t *json = as_json(&report);
     const json_t *findings = json_object_get(json, "findings"), *patient = json_object_get(json, "patient");
     assert_true(json_is_null(json_object_get(json_object_get(json, "model"), "name")));
+    assert_true(json_is_null(json_object_get(json_object_get(json, "model"), "adapter")));
     assert_true(json_is_null(json_object_get(patient, "age")) &&
                 json_is_null(json_object_get(patient, "age_unit")));
     assert_true(json_is_null(json_object_get(patient, "sex")) &&
