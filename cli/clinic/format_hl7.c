@@ -44,11 +44,42 @@ static void put_text(struct message *message, struct span text) {
     }
 }
 
-/* code^text^system; "" stands for what is not known. */
+/* Receivers take 199 characters in a value, escapes included, and four digits in OBX-1. */
+enum { MOST_CHARACTERS = 199, MOST_LINES = 4000 };
+
+/* Takes the next line off the text that is not blank, or as much of it as fits a value; empty at the end. */
+static struct span next_piece(struct span *text) {
+    for (;;) {
+        size_t at = 0, characters = 0, bytes;
+        for (; at < text->length && text->data[at] != '\n'; at += bytes) {
+            uint32_t c = 0;
+            bytes = utf8_read(span_between(*text, at, text->length), &c);
+            if (bytes == 0) bytes = 1;
+            characters += escape_of(c) ? strlen("\\F\\") : 1;
+            if (characters > MOST_CHARACTERS) break;
+        }
+        struct span piece = span_between(*text, 0, at);
+        bool at_line_end = at < text->length && text->data[at] == '\n';
+        *text = span_between(*text, at + (at_line_end ? 1 : 0), text->length);
+        if (span_trim(piece).length || text->length == 0) return piece;
+    }
+}
+
+/* As many pieces of the text as one field may repeat. */
+static void put_pieces(struct message *message, struct span *text, size_t most) {
+    for (size_t i = 0; i < most; i++) {
+        struct span piece = next_piece(text);
+        if (span_trim(piece).length == 0) return;
+        if (i) buffer_put(message->out, "~");
+        put_text(message, piece);
+    }
+}
+
+/* code^text^system; "" stands for what is not known. Of an overlong text the first piece. */
 static void put_coded(struct message *message, const char *code, const char *text, const char *system) {
     put_text(message, span_of(code));
     buffer_put(message->out, "^");
-    put_text(message, span_of(text));
+    put_pieces(message, &(struct span){text, strlen(text)}, 1);
     buffer_format(message->out, "^%s", system);
 }
 
@@ -78,10 +109,12 @@ static void close_observation(struct message *message, const char *units, const 
     buffer_format(message->out, "|%s||%s|||P\r", units, flag);
 }
 
+/* A text of any length: pieces that do not fit a line repeat OBX-5. Nothing for a blank text. */
 static void put_line(struct message *message, struct observable what, size_t sub, struct span text) {
-    if (span_trim(text).length == 0) return;
+    struct span rest = text;
+    if (next_piece(&rest).length == 0) return;
     open_observation(message, "TX", what, sub);
-    put_text(message, text);
+    put_pieces(message, &text, SIZE_MAX);
     close_observation(message, "", "");
 }
 
@@ -102,29 +135,15 @@ static void put_number(struct message *message, struct observable what, size_t s
     close_observation(message, units, "");
 }
 
-/* ---- texts of many lines */
-
-/* OBX-1 has four digits, and a TX at most 64 KiB, escapes included. */
-enum { MOST_LINES = 1000, PIECE_BYTES = 8192 };
-
-/* The first piece of a text, of at most PIECE_BYTES, up to its line end where lines stay apart. */
-static struct span first_piece(struct span text, bool by_lines) {
-    size_t length = text.length < PIECE_BYTES ? text.length : PIECE_BYTES;
-    const char *line_end = by_lines ? memchr(text.data, '\n', length) : NULL;
-    if (line_end) return span_between(text, 0, (size_t)(line_end - text.data));
-    while (length < text.length && length > 0 && utf8_continues(text.data[length])) length--;
-    return span_between(text, 0, length ? length : text.length);
-}
-
-/* A line an OBX; a text of very many lines is cut by its size instead. */
+/* A line an OBX; of a text of very many lines each OBX takes several. */
 static void put_lines(struct message *message, struct observable what, struct span text) {
-    size_t lines = 0, sub = 0;
-    for (size_t i = 0; i < text.length; i++) lines += text.data[i] == '\n';
-    while (text.length) {
-        struct span piece = first_piece(text, lines < MOST_LINES);
-        put_line(message, what, ++sub, piece);
-        bool at_line_end = piece.length < text.length && text.data[piece.length] == '\n';
-        text = span_between(text, piece.length + (at_line_end ? 1 : 0), text.length);
+    size_t pieces = 0, sub = 0;
+    for (struct span rest = text; next_piece(&rest).length; pieces++) {
+    }
+    for (size_t left = pieces, most = 1 + pieces / MOST_LINES; left; left -= most < left ? most : left) {
+        open_observation(message, "TX", what, ++sub);
+        put_pieces(message, &text, most);
+        close_observation(message, "", "");
     }
 }
 
@@ -135,13 +154,11 @@ static void put_terms(struct message *message, struct observable what, const str
 /* Several terms on one line; nothing for none. */
 static void put_joined(struct message *message, struct observable what, size_t sub,
                        const struct strings *terms) {
-    if (terms->count == 0) return;
-    open_observation(message, "TX", what, sub);
-    for (size_t i = 0; i < terms->count; i++) {
-        if (i) buffer_put(message->out, "、");
-        put_text(message, span_of(terms->items[i]));
-    }
-    close_observation(message, "", "");
+    struct buffer line = {0};
+    for (size_t i = 0; i < terms->count; i++) buffer_format(&line, "%s%s", i ? "、" : "", terms->items[i]);
+    if (line.failed) message->out->failed = true;
+    put_line(message, what, sub, buffer_span(&line));
+    buffer_free(&line);
 }
 
 /* ---- the parts of a report */
@@ -171,24 +188,31 @@ static void put_must_not_miss(struct message *message, const struct dangers *dan
 static void put_symptoms(struct message *message, struct observable what, const struct finding_list *list) {
     for (size_t i = 0; i < list->count; i++) {
         const struct finding *finding = &list->items[i];
-        open_observation(message, "TX", what, i + 1);
-        put_text(message, span_of(finding->name));
-        if (strcmp(finding->name, finding->text) != 0) {
-            buffer_put(message->out, "（");
-            put_text(message, span_of(finding->text));
-            buffer_put(message->out, "）");
-        }
-        close_observation(message, "", "");
+        struct buffer line = {0};
+        buffer_put(&line, finding->name);
+        if (strcmp(finding->name, finding->text) != 0) buffer_format(&line, "（%s）", finding->text);
+        if (line.failed) message->out->failed = true;
+        put_line(message, what, i + 1, buffer_span(&line));
+        buffer_free(&line);
     }
 }
 
+/* Each with its days; in a record so long that it tells of very many, all on one line. */
 static void put_durations(struct message *message, const struct findings *findings) {
+    enum { MOST_APART = 500 };
+    struct buffer line = {0};
     for (size_t i = 0; i < findings->n_durations; i++) {
         const struct duration *duration = &findings->durations[i];
+        buffer_format(&line, "%s%s", i ? "、" : "", duration->text);
+        if (findings->n_durations > MOST_APART) continue;
         put_line(message, LOCAL("DURATION", "时间"), i + 1, span_of(duration->text));
         if (!isnan(duration->days))
             put_number(message, LOCAL("DURATION.DAYS", "天数"), i + 1, duration->days, "d", "天");
     }
+    if (line.failed) message->out->failed = true;
+    if (findings->n_durations > MOST_APART)
+        put_line(message, LOCAL("DURATION", "时间"), 0, buffer_span(&line));
+    buffer_free(&line);
 }
 
 static void put_findings(struct message *message, const struct findings *findings) {
