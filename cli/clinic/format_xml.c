@@ -4,6 +4,7 @@
 #include "cli/clinic/wording.h"
 
 #include <libxml/xmlwriter.h>
+#include <stdlib.h>
 
 /* The schema is cli/data/report.xsd. Every call of libxml2 may fail for want of memory: a failure is
  * remembered, and what follows does nothing. */
@@ -282,27 +283,52 @@ static void put_document(struct xml *xml, const struct report *report) {
     if (!xml->failed) keep(xml, xmlTextWriterStartDocument(xml->writer, "1.0", "UTF-8", NULL));
     put_report(xml, report);
     if (!xml->failed) keep(xml, xmlTextWriterEndDocument(xml->writer));
+    if (!xml->failed) keep(xml, xmlTextWriterFlush(xml->writer));
 }
 
-/* libxml2 would tell of refused memory on standard error itself. */
+/* ---- memory: where libxml2 2.9 is refused some, it may go on and write less, so refusals are noted here */
+
+static _Thread_local bool memory_refused;
+
+static void *noted(void *memory) {
+    if (!memory) memory_refused = true;
+    return memory;
+}
+
+static void *noting_malloc(size_t bytes) {
+    return noted(malloc(bytes));
+}
+
+static void *noting_realloc(void *memory, size_t bytes) {
+    return noted(realloc(memory, bytes));
+}
+
+static char *noting_strdup(const char *text) {
+    return noted(strdup(text));
+}
+
+/* It would tell of refused memory on standard error itself. */
 static void say_nothing(void *user, xmlErrorPtr error) {
     (void)user;
     (void)error;
 }
 
+static bool prepare_libxml2(void) {
+    memory_refused = false;
+    xmlSetStructuredErrorFunc(NULL, say_nothing);
+    return xmlMemSetup(free, noting_malloc, noting_realloc, noting_strdup) == 0;
+}
+
 bool format_xml(const struct report *report, bool colour, struct buffer *out) {
     (void)colour;
     struct xml xml = {0};
-    xmlSetStructuredErrorFunc(NULL, say_nothing);
-    xmlBufferPtr document = xmlBufferCreate();
+    xmlBufferPtr document = prepare_libxml2() ? xmlBufferCreate() : NULL;
     xml.writer = document ? xmlNewTextWriterMemory(document, 0) : NULL;
-    if (xml.writer)
-        put_document(&xml, report);
-    else
-        xml.failed = true;
-    xmlFreeTextWriter(xml.writer); /* writes what it still holds */
-    if (!xml.failed) buffer_append(out, (const char *)document->content, document->use);
+    if (xml.writer) put_document(&xml, report);
+    bool written = xml.writer && !xml.failed && !memory_refused;
+    xmlFreeTextWriter(xml.writer);
+    if (written) buffer_append(out, (const char *)document->content, document->use);
     if (document) xmlBufferFree(document);
     buffer_free(&xml.text);
-    return !xml.failed && !out->failed;
+    return written && !out->failed;
 }
