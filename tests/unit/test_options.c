@@ -113,8 +113,8 @@ static void test_help_lists_every_option_in_one_column(void **state) {
     struct buffer out = {0};
     options_help(&out);
     assert_false(out.failed);
-    static const char *const NAMES[] = {"--model DIR", "--sex 男|女", "--format text|json|xml|fhir|hl7", "--rules-only",
-                                        "--help"};
+    static const char *const NAMES[] = {"--model DIR", "--sex 男|女", "--format text|json|xml|fhir|hl7",
+                                        "--rules-only", "--help"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         assert_true(span_find(buffer_span(&out), span_of(NAMES[i]), 0) != SIZE_MAX);
     buffer_free(&out);
