@@ -75,7 +75,9 @@ static json_t *told(struct fhir_bundle *bundle, const struct report *report, jso
 
 static json_t *quantity(struct fhir_bundle *bundle, double value, const char *ucum, const char *unit) {
     json_t *quantity = json_object();
-    put(bundle, quantity, "value", rounded_value(value, 10));
+    /* Decimals tell a precision: none for a whole number. */
+    put(bundle, quantity, "value",
+        value == floor(value) ? json_integer((json_int_t)value) : rounded_value(value, 10));
     put(bundle, quantity, "unit", text_value(unit));
     put(bundle, quantity, "system", text_value("http://unitsofmeasure.org"));
     put(bundle, quantity, "code", text_value(ucum));
@@ -97,13 +99,14 @@ void fhir_add_patient_facts(struct fhir_bundle *bundle, const struct report *rep
     }
 }
 
-/* With the patient's own words as a note. */
+/* With the patient's own words as a note where they differ from the term. */
 static void add_findings(struct fhir_bundle *bundle, const struct report *report,
                          const struct finding_list *list, bool present) {
     for (size_t i = 0; i < list->count; i++) {
         json_t *symptom = told(bundle, report, fhir_concept(bundle, NULL, NULL, list->items[i].name));
         put(bundle, symptom, "valueBoolean", json_boolean(present));
-        fhir_put_note(bundle, symptom, list->items[i].text);
+        if (strcmp(list->items[i].name, list->items[i].text) != 0)
+            fhir_put_note(bundle, symptom, list->items[i].text);
         fhir_add(bundle, symptom);
     }
 }

@@ -269,6 +269,10 @@ static void put_model_part(struct message *message, const struct report *report)
     if (!report->model.name) return;
     put_line(message, LOCAL("MODEL", "模型"), 0, span_of(report->model.name));
     put_lines(message, LOCAL("NARRATIVE", "模型分析"), span_of(report->narrative));
+    if (*report->narrative)
+        put_line(message, LOCAL("NARRATIVE.NOTICE", "模型分析说明"), 1, span_of(REPORT_MODEL_REMARK));
+    const char *cut = finish_remark(report->finish);
+    if (cut) put_line(message, LOCAL("NARRATIVE.NOTICE", "模型分析说明"), 2, span_of(cut));
     if (report->removed.count)
         put_number(message, LOCAL("REMOVED", "已删去的剂量或用法"), 0, (double)report->removed.count, "", "");
 }
@@ -313,7 +317,6 @@ static void put_notes(struct message *message) {
     const struct report *report = message->report;
     put_note(message, REPORT_DISCLAIMER);
     if (report->model.notice) put_note(message, report->model.notice);
-    if (*report->narrative) put_note(message, REPORT_MODEL_REMARK);
 }
 
 /* The first `room` characters of a text, those in `without` left out. */
