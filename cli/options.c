@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include "cli/clinic/columns.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -311,17 +313,6 @@ bool options_parse(int argc, char **argv, struct options *options, struct failur
     return check_together(options, given, failure);
 }
 
-/* The terminal columns of a text: Chinese characters take two. */
-static int columns(const char *text) {
-    int count = 0;
-    uint32_t character;
-    for (struct span rest = span_of(text); rest.length;) {
-        rest = span_between(rest, utf8_read(rest, &character), rest.length);
-        count += character < 0x1100 ? 1 : 2;
-    }
-    return count;
-}
-
 enum { HELP_COLUMN = 32 };
 
 void options_help(struct buffer *out) {
@@ -334,7 +325,8 @@ void options_help(struct buffer *out) {
         char head[64];
         snprintf(head, sizeof head, "--%s%s%s", OPTIONS[i].name, OPTIONS[i].value ? " " : "",
                  OPTIONS[i].value ? OPTIONS[i].value : "");
-        buffer_format(out, "  %s%*s%s\n", head, HELP_COLUMN - columns(head), "", OPTIONS[i].help);
+        buffer_format(out, "  %s%*s%s\n", head, HELP_COLUMN - text_columns(span_of(head)), "",
+                      OPTIONS[i].help);
     }
     buffer_put(out,
                "\n退出状态:0 完成(用 Ctrl-C 中断而写完的报告也是),1 用法,2 输入被拒绝,3 模型不能载入,\n"

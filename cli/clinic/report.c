@@ -6,6 +6,11 @@
 /* The most tests taken from the knowledge base. */
 enum { MOST_TESTS = 4 };
 
+const char *finish_name(enum report_finish finish) {
+    static const char *const NAMES[] = {NULL, "end", "length", "context_full", "interrupted"};
+    return NAMES[finish];
+}
+
 /* RFC 9562, version 4. */
 static char *new_uuid(struct arena *arena) {
     unsigned char b[16];

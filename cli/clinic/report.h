@@ -21,6 +21,9 @@ enum report_finish {
     FINISH_INTERRUPTED /* the user stopped it */
 };
 
+/* "end", "length", "context_full", "interrupted"; NULL when the model was not asked. */
+const char *finish_name(enum report_finish finish);
+
 /* Which model answered; all NULL when none did. */
 struct report_model {
     const char *name, *dtype, *device;

@@ -108,7 +108,7 @@ static void test_refusals(void **state) {
         {"--age 200 x", "--age:“200”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
         {"--age 3周 x", "--age:“3周”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
         {"--sex x x", "--sex:“x”无效,应为 男 或 女"},
-        {"--format xml x", "--format:“xml”无效,应为 text|json(本版本的格式)"},
+        {"--format pdf x", "--format:“pdf”无效,应为 text|json|xml|fhir|hl7(本版本的格式)"},
         {"--dtype int8 x", "--dtype:“int8”无效,应为 auto|bf16|fp16(本版本的类型)"},
         {"--dtype int4 x", "--dtype:“int4”无效,应为 auto|bf16|fp16(本版本的类型)"},
         {"--dtype FP16 x", "--dtype:“FP16”无效,应为 auto|bf16|fp16(本版本的类型)"},
@@ -140,8 +140,8 @@ static void test_help_lists_every_option_in_one_column(void **state) {
     struct buffer out = {0};
     options_help(&out);
     assert_false(out.failed);
-    static const char *const NAMES[] = {"--model DIR", "--sex 男|女", "--format text|json", "--rules-only",
-                                        "--help"};
+    static const char *const NAMES[] = {"--model DIR", "--sex 男|女", "--format text|json|xml|fhir|hl7",
+                                        "--rules-only", "--help"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         assert_true(span_find(buffer_span(&out), span_of(NAMES[i]), 0) != SIZE_MAX);
     buffer_free(&out);

@@ -188,10 +188,21 @@ static void test_identity(void **state) {
 
 static void test_text_has_its_parts_in_order(void **state) {
     (void)state;
-    static const char *const PARTS[] = {
-        "门诊预问诊报告",        "患者：女，35岁",   "仅供演示",           "问诊要点",    "主诉：头痛3天",
-        "阴性：发热（无发热）",  "体温 36.8℃",       "模型分析",           "1. 可能诊断", "达到长度上限",
-        "已删去 1 处剂量或用法", "核对后的鉴别诊断", "1. 偏头痛（G43.9）", "支持：头痛",  REPORT_DISCLAIMER};
+    static const char *const PARTS[] = {"门诊预问诊报告",
+                                        "患者：女，35岁",
+                                        "仅供演示",
+                                        "问诊要点",
+                                        "主诉：头痛3天",
+                                        "阴性：发热（“无发热”）",
+                                        "体温 36.8℃",
+                                        "模型分析",
+                                        "1. 可能诊断",
+                                        "达到长度上限",
+                                        "已删去 1 处剂量或用法",
+                                        "核对后的鉴别诊断",
+                                        "1. 偏头痛（G43.9）",
+                                        "支持：“头痛”",
+                                        REPORT_DISCLAIMER};
     struct report report;
     struct buffer out = {0};
     complete(&report);
@@ -288,7 +299,7 @@ static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
     assert_true(json_array_size(json_object_get(first, "evidence")) > 0);
     json_decref(json);
     assert_true(format_text(&report, false, &out));
-    assert_true(holds(&out, "  不可漏诊：蛛网膜下腔出血（I60.9；"));
+    assert_true(holds(&out, "\n不可漏诊\n  - 蛛网膜下腔出血（I60.9）\n    依据："));
     buffer_free(&out);
     report_free(&report);
     begin(&report, TEXT); /* no emergency */
