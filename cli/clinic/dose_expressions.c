@@ -59,6 +59,7 @@ static bool is_joint(uint32_t c) {
     case '-':
     case '~':
     case 'x':
+    case U'×':
     case '+':
     case U'点':
     case U'至':
@@ -83,6 +84,11 @@ static size_t english_number(const struct reader *reader, size_t at) {
     return end;
 }
 
+/* "IU" is no 1 and U. */
+static bool begins_unit(const struct reader *reader, size_t at) {
+    return word(reader, at, DOSE_UNIT | DOSE_LOOSE_UNIT) > at;
+}
+
 /* "500", "五百", "1~2", "1/2", "0. 5", "5 0 0", "5OO", "three". It begins where no digit stands before. */
 static size_t number(const struct reader *reader, size_t at) {
     struct dose_text *text = reader->text;
@@ -90,14 +96,15 @@ static size_t number(const struct reader *reader, size_t at) {
     if (is_latin_letter(first) && is_latin_letter(dose_text_before(text, at))) return at;
     size_t english = english_number(reader, at);
     if (english > at) return english;
-    bool any_ascii = is_ascii_digit(first), letters_first = is_digit_alike(first);
+    uint32_t second = is_digit_alike(first) ? dose_text_at(text, at + 1) : 0;
+    bool any_ascii = is_ascii_digit(first), letters_first = is_digit_alike(second) || is_ascii_digit(second);
     if (!is_digit(first) && !letters_first) return at;
     size_t end = at + 1;
     for (;;) {
         size_t next = skip_gaps(text, end), behind = skip_joint(text, next);
         if (behind > next) next = skip_gaps(text, behind);
         uint32_t c = dose_text_at(text, next);
-        if (is_digit_alike(c) ? behind == skip_gaps(text, end) && (any_ascii || letters_first)
+        if (is_digit_alike(c) ? next == end && (any_ascii || letters_first) && !begins_unit(reader, next)
                               : is_digit(c)) {
             any_ascii |= is_ascii_digit(c);
             end = next + 1;
@@ -144,11 +151,15 @@ static size_t unit(const struct reader *reader, size_t at, bool *is_certain, boo
             end = slash + 1;
             continue;
         }
-        if (c != '/' && c != U'每') return end;
-        size_t number_end = number(reader, skip_gaps(reader->text, slash + 1));
+        bool product = dose_text_at(reader->text, end) == 0xB7 && word(reader, slash, DOSE_PERIOD) > slash;
+        if (!product && c != '/' && c != U'每') return end;
+        if (product) slash--;
+        size_t open = skip_gaps(reader->text, slash + 1);
+        if (dose_text_at(reader->text, open) == '(') open++;
+        size_t number_end = number(reader, open);
         size_t per_at = skip_gaps(reader->text, number_end);
         /* "10mg每日三次": the day begins a frequency. */
-        size_t period = word(reader, per_at, c == '/' ? DOSE_PERIOD : DOSE_BODY),
+        size_t period = word(reader, per_at, c == U'每' ? DOSE_BODY : DOSE_PERIOD),
                volume = word(reader, per_at, DOSE_VOLUME);
         if (volume > period && c == '/') {
             *concentration = true;
@@ -200,8 +211,9 @@ static size_t times_a_day(const struct reader *reader, size_t at) {
         day = days > at ? next_word(reader, days, DOSE_SPAN) : days;
         if (day == days) return at;
     }
-    size_t end = count_of_times(reader, day);
-    return end > day ? end : at;
+    size_t part = next_word(reader, day, DOSE_TIMING); /* "每日早晚各一次" */
+    size_t end = count_of_times(reader, part);
+    return end > part ? end : at;
 }
 
 /* "3次/日", "3次每天", "3 times a day", "分3次". */
@@ -266,32 +278,44 @@ static bool frequency(const struct reader *reader, size_t at, struct dose_expres
     end = largest(end, largest(timed(reader, at), every_span(reader, at)));
     end = largest(end, largest(certain_end, word(reader, at, DOSE_RATE)));
     if (end == at) return false;
-    *expression = (struct dose_expression){end, EXPRESSION_FREQUENCY, end == certain_end, false};
+    *expression = (struct dose_expression){end, EXPRESSION_FREQUENCY, .certain = end == certain_end};
     return true;
 }
 
 /* ---- courses */
 
-/* "连用5天", "疗程:2周", "tid x 7d", "5天为一疗程", "for 7 days". */
+/* "为一疗程" behind "5天". */
+static size_t term(const struct reader *reader, size_t at) {
+    size_t count_at = skip_fillers(reader, at), count = number(reader, count_at);
+    size_t end = count > count_at ? next_word(reader, count, DOSE_SPAN) : count;
+    return end > count && reader->text->characters[end - 1].code == U'程' ? end : at;
+}
+
+/* "连用5天", "疗程:2周", "tid x 7d", "5天为一疗程", "for 7 days"; not "服药3天后". "7天" alone: beside a dose. */
 static bool course(const struct reader *reader, size_t at, struct dose_expression *expression) {
     size_t lead = word(reader, at, DOSE_COURSE);
     size_t start = lead > at ? skip_fillers(reader, lead) : at;
     size_t end = number(reader, start), span = end > start ? next_word(reader, end, DOSE_SPAN) : end;
     if (span == end) return false;
-    if (lead == at) {
-        size_t one = skip_fillers(reader, span);
-        size_t count = number(reader, one), term = next_word(reader, count, DOSE_COURSE | DOSE_SPAN);
-        if (term == count || count == one) return false;
-        struct dose_character *last = &reader->text->characters[term - 1];
-        if (last->code != U'程') return false;
-        span = term;
-    }
-    size_t after = skip_gaps(reader->text, span);
-    if (dose_word(reader->words, reader->text, after, DOSE_AFTER, NULL) > after)
-        return false; /* "服药3天后" */
+    if (next_word(reader, span, DOSE_AFTER) > span) return false;
+    size_t term_end = lead == at ? term(reader, span) : span;
     uint32_t first = dose_text_at(reader->text, at);
-    bool certain = first == U'连' || first == U'疗' || lead == at;
-    *expression = (struct dose_expression){span, EXPRESSION_COURSE, certain, false};
+    *expression = (struct dose_expression){.end = term_end,
+                                           .kind = EXPRESSION_COURSE,
+                                           .certain = first == U'连' || first == U'疗' || term_end > span,
+                                           .beside = lead == at && term_end == span};
+    return true;
+}
+
+/* "睡前", "饭前15分钟". */
+static bool moment(const struct reader *reader, size_t at, struct dose_expression *expression) {
+    size_t end = word(reader, at, DOSE_MOMENT), more;
+    if (end == at) return false;
+    while ((more = next_word(reader, end, DOSE_MOMENT)) > end) end = more;
+    size_t start = skip_gaps(reader->text, end), count = number(reader, start);
+    size_t span = count > start ? next_word(reader, count, DOSE_SPAN) : count;
+    *expression = (struct dose_expression){
+        .end = span > count ? span : end, .kind = EXPRESSION_FREQUENCY, .beside = true};
     return true;
 }
 
@@ -302,6 +326,9 @@ bool dose_expression_read(const struct dose_words *words, struct dose_text *text
     expression->end = at;
     if (amount(&reader, at, &found)) *expression = found;
     if (frequency(&reader, at, &found) && found.end > expression->end) *expression = found;
-    if (course(&reader, at, &found) && found.end > expression->end) *expression = found;
+    if (course(&reader, at, &found) && found.end > expression->end &&
+        (!found.beside || expression->end == at))
+        *expression = found;
+    if (expression->end == at && moment(&reader, at, &found)) *expression = found;
     return expression->end > at;
 }

@@ -32,7 +32,8 @@ enum dose_class {
     DOSE_SERVE = 1 << 22,     /* 服, 用: behind a timing they make it one of a drug, "睡前服" */
     DOSE_ABBREVIATION = 1 << 23, /* bid: of a prescription alone */
     DOSE_BODY = 1 << 25,         /* behind / or 每: kg of the patient */
-    DOSE_TEST = 1 << 24,         /* a test for which something is taken: 葡萄糖耐量 */
+    DOSE_MOMENT = 1 << 26,       /* 睡前: beside a dose or a drug it belongs to it */
+    DOSE_TAKEN_TOO = 1 << 24,    /* taken, but no drug: food, the sugar of a test */
 };
 
 struct dose_word {

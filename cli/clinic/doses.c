@@ -87,6 +87,8 @@ static size_t pass_word(struct dose_filter *filter, size_t at) {
 
 /* How far a drug's name reaches over text that is neither a drug nor a dose: a list under it, a remark. */
 static const size_t DRUG_REACH = 120; /* characters */
+/* What stands no further from a drug or a dose is beside it. */
+static const size_t BESIDE = 3;
 /* How far behind a dose its drug may be named. */
 static const size_t LOOK_AHEAD = 40;
 
@@ -105,7 +107,7 @@ static bool amount_of_something_else(struct dose_filter *filter, size_t end) {
     if (dose_word(filter->words, &filter->text, of, DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED, &classes) == of)
         return false;
     if (classes & (DOSE_DRUG | DOSE_TAKING)) return false;
-    return classes & DOSE_TEST || !(filter->context.drug_in_clause || filter->context.drug_in_sentence);
+    return classes & DOSE_TAKEN_TOO || !(filter->context.drug_in_clause || filter->context.drug_in_sentence);
 }
 
 /* Whether an amount follows that doses a drug by itself: "头痛时每日三次,每次2片". */
@@ -140,24 +142,34 @@ static bool drug_follows(struct dose_filter *filter, const struct dose_expressio
         if (dose_text_at(text, at) == 0 || boundary == BOUNDARY_SENTENCE) return false;
         struct dose_expression other;
         if (dose_expression_read(filter->words, text, at, &other) &&
-            (other.certain || other.kind != expression->kind) && !other.concentration)
+            (other.certain || other.kind != expression->kind) && !other.concentration && !other.beside)
             return true;
         uint32_t classes;
         size_t end = dose_word(filter->words, text, at,
                                DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_SYMPTOM, &classes);
         if (end > at && classes & (DOSE_DRUG | DOSE_TAKING)) return true;
-        if (end > at) return false; /* that is what it counts */
+        bool counted = classes & DOSE_MEASURED || expression->kind != EXPRESSION_AMOUNT;
+        if (end > at && counted) return false; /* that is what it counts */
         at++;
     }
     return false;
 }
 
-static bool is_dose(struct dose_filter *filter, const struct dose_expression *expression) {
+/* "每八小时服用一次": the expression itself tells of taking. */
+static bool tells_taking(struct dose_filter *filter, size_t at, size_t end) {
+    while (at < end && word(filter, at, DOSE_TAKING) == at) at++;
+    return at < end;
+}
+
+static bool is_dose(struct dose_filter *filter, size_t at, const struct dose_expression *expression) {
     const struct dose_context *context = &filter->context;
+    if (expression->beside)
+        return context->drug_in_clause && !context->effects_follow && context->since_drug <= BESIDE;
     if (expression->concentration)
-        return context->drug_in_clause && !context->measured && context->since_drug <= 3;
+        return context->drug_in_clause && !context->measured && context->since_drug <= BESIDE;
     if (counts_something_else(filter, expression)) return false;
-    if (expression->certain || context->drug_in_clause || context->since_drug <= DRUG_REACH) return true;
+    if (expression->certain || tells_taking(filter, at, expression->end)) return true;
+    if (context->drug_in_clause || context->since_drug <= DRUG_REACH) return true;
     return drug_follows(filter, expression);
 }
 
@@ -194,15 +206,10 @@ static bool take_next(struct dose_filter *filter, size_t *at, size_t *copied, st
     struct dose_expression expression;
     text->starved = false;
     bool found = dose_expression_read(filter->words, text, *at, &expression);
-    bool dose = found && !text->starved && is_dose(filter, &expression);
+    bool dose = found && !text->starved && is_dose(filter, *at, &expression);
     if (text->starved) return true;
     if (dose) {
         if (!remove_dose(filter, *at, expression.end, copied, out)) return false;
-        *at = expression.end;
-        return true;
-    }
-    if (found) {
-        pass_characters(&filter->context, expression.end - *at);
         *at = expression.end;
         return true;
     }
