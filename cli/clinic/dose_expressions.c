@@ -116,30 +116,28 @@ static size_t number(const struct reader *reader, size_t at) {
 
 /* ---- amounts */
 
-/* "10多片", "一大片", "2个片": what may stand between a number and its unit. */
-static size_t skip_before_unit(struct dose_text *text, size_t at) {
+/* "10多片", "300 (mg)", "300</b> mg": what may stand between a number and its unit. */
+static size_t skip_before_unit(const struct reader *reader, size_t at) {
+    static const uint32_t MARKS[] = U"()[]{}<>/\"'“”‘’「」『』【】$^+-多余来整";
     for (;;) {
-        size_t gap = skip_gaps(text, at);
-        switch (dose_text_at(text, gap)) {
-        case '(':
-        case '[':
-        case U'【':
-        case U'「':
-        case U'多':
-        case U'余':
-        case U'来':
-        case U'整':
-        case '+':
-        case '-': at = gap + 1; break;
-        default: return gap;
-        }
+        size_t gap = skip_gaps(reader->text, at), behind = word(reader, gap, DOSE_MARKUP);
+        uint32_t c = dose_text_at(reader->text, gap);
+        const uint32_t *mark = MARKS;
+        while (*mark && *mark != c) mark++;
+        bool listed = c == ',' && word(reader, gap + 1, DOSE_UNIT) > gap + 1; /* "300,mg" */
+        if (*mark || listed)
+            at = gap + 1;
+        else if (behind > gap)
+            at = behind;
+        else
+            return gap;
     }
 }
 
 /* "mg", "片"; not "片状". Behind it "/kg", "/次", "per day". *concentration: "/L". */
 static size_t unit(const struct reader *reader, size_t at, bool *is_certain, bool *concentration) {
     uint32_t classes;
-    size_t start = skip_before_unit(reader->text, at);
+    size_t start = skip_before_unit(reader, at);
     size_t end =
         dose_word(reader->words, reader->text, start, DOSE_UNIT | DOSE_LOOSE_UNIT | DOSE_NO_UNIT, &classes);
     if (end == start || classes & DOSE_NO_UNIT) return at;
@@ -173,7 +171,7 @@ static size_t unit(const struct reader *reader, size_t at, bool *is_certain, boo
 /* Whether the number that ends at `end` is an amount without a unit: "剂量:500", "0.5 tid". */
 static bool is_bare_amount(const struct reader *reader, size_t end, bool is_labelled) {
     size_t next = skip_gaps(reader->text, end);
-    if (!is_labelled) return word(reader, next, DOSE_ABBREVIATION) > next;
+    if (!is_labelled) return word(reader, next, DOSE_ABBREVIATION | DOSE_MOMENT) > next;
     bool counts_else = word(reader, next, DOSE_SPAN | DOSE_TIMES | DOSE_NO_UNIT) > next;
     return !counts_else && dose_text_at(reader->text, next) != '%';
 }
@@ -189,7 +187,7 @@ static bool amount(const struct reader *reader, size_t at, struct dose_expressio
     found.end = unit(reader, end, &found.certain, &found.concentration);
     if (found.end > end)
         found.certain = !found.concentration && (found.certain || lead > at);
-    else if (is_latin_letter(dose_text_at(reader->text, start)) || !is_bare_amount(reader, end, is_labelled))
+    else if (!is_bare_amount(reader, end, is_labelled))
         return false;
     return *expression = found, true;
 }
@@ -264,6 +262,9 @@ static size_t timed(const struct reader *reader, size_t at) {
     while ((more = next_word(reader, timing, DOSE_TIMING)) > timing) timing = more;
     size_t times = count_of_times(reader, timing);
     if (times > timing) return times;
+    size_t each = next_word(reader, timing, DOSE_EACH), count_at = skip_gaps(reader->text, each);
+    size_t count = each > timing ? number(reader, count_at) : count_at; /* "早晚各一" */
+    if (count > count_at) return count;
     size_t serve = next_word(reader, timing, DOSE_SERVE);
     return serve > timing ? serve : at;
 }
@@ -297,7 +298,7 @@ static bool course(const struct reader *reader, size_t at, struct dose_expressio
     size_t start = lead > at ? skip_fillers(reader, lead) : at;
     size_t end = number(reader, start), span = end > start ? next_word(reader, end, DOSE_SPAN) : end;
     if (span == end) return false;
-    if (next_word(reader, span, DOSE_AFTER) > span) return false;
+    if (next_word(reader, span, DOSE_PAST) > span) return false;
     size_t term_end = lead == at ? term(reader, span) : span;
     uint32_t first = dose_text_at(reader->text, at);
     *expression = (struct dose_expression){.end = term_end,

@@ -20,14 +20,14 @@ static const struct {
      "抗酸 抑酸 解热 解痉 镇静 安眠 活血 补血 补钙 补铁 通便 平喘 驱虫 "
      /* stems and names */
      "沙星 霉素 西林 头孢 他汀 普利 沙坦 地平 洛尔 拉唑 康唑 硝唑 替丁 列汀 列净 格列 双胍 单抗 替尼 昔洛韦 洛韦 "
-     "他韦 米韦 那韦 韦林 夫定 洛芬 酮芬 美沙芬 氨基酚 司匹林 匹林 西泮 唑仑 曲普坦 拉嗪 他定 利嗪 那敏 麻黄碱 可待因 "
+     "他韦 米韦 那韦 韦林 夫定 洛芬 酮芬 氯喹 美沙芬 氨基酚 司匹林 匹林 西泮 唑仑 曲普坦 拉嗪 他定 利嗪 那敏 麻黄碱 可待因 "
      "吗啡 曲马多 米松 尼松 可的松 尼松龙 泼尼松龙 肝素 华法林 沙班 胰岛素 激素 抗生素 维生素 磺胺 美辛 昔布 昔康 芬酸 "
      "酸钠 噻嗪 呋塞米 托拉塞米 螺内酯 硝酸甘油 地高辛 胺碘酮 茶碱 沙丁胺醇 特罗 奈德 替卡松 司特 司琼 必利 "
      "铝碳酸镁 蒙脱石 益生菌 双歧杆菌 乳果糖 聚乙二醇 格雷 西汀 曲林 普仑 伐辛 氮平 哌酮 硫平 普唑 加巴喷丁 普瑞巴林 "
      "卡马西平 丙戊酸 左乙拉西坦 拉莫三嗪 巴胺 肾上腺素 阿托品 山莨菪碱 氯化钾 氯化钠 生理盐水 葡萄糖 补液盐 "
      "甘露醇 硫酸镁 水杨酸 盐酸 酒石酸 水飞蓟 氢溴酸 枸橼酸 硫酸 马来酸 富马酸 琥珀酸 磷酸 甲磺酸 苯磺酸 醋酸 乙酸 丙酸 叶酸 碳酸钙 钙片 铁剂 硫酸亚铁 甲钴胺 甲状腺素 咪唑 嘧啶 秋水仙碱 别嘌醇 布司他 "
-     "溴索 乙酰半胱氨酸 桉柠蒎 甘草 板蓝根 连花清瘟 蒲地蓝 藿香 柴胡 小青龙 六味地黄 银翘 速效救心 丹参 三七 "
-     "炉甘石 莫匹罗星 碘伏 阿昔 利巴 金刚烷胺 异烟肼 利福平 乙胺丁醇 吡嗪酰胺 阿苯达唑 疫苗 免疫球蛋白 白蛋白注射 "
+     "溴索 乙酰半胱氨酸 桉柠蒎 甘草 速尿 尿毒清 补液 kcl nacl 黄连素 小檗碱 达喜 耐信 万托林 百多邦 达克宁 思密达 妈咪爱 易蒙停 散利痛 钙尔奇 来得时 诺和 拜新同 洛汀新 代文 安博维 科素亚 寿比山 格华止 拜糖平 亚莫利 达美康 诺和龙 可定 立普妥 波立维 泰嘉 倍林达 拜瑞妥 万艾可 顺尔宁 舒利迭 信必可 普米克 爱全乐 沐舒坦 富露施 白加黑 快克 泰诺 日夜百服咛 新康泰克 念慈菴 健胃消食 江中 三九 斯达舒 金嗓子 西瓜霜 云南白药 正红花油 风油精 清凉油 皮炎平 优卓尔 艾洛松 板蓝根 连花清瘟 蒲地蓝 藿香 柴胡 小青龙 六味地黄 银翘 速效救心 丹参 三七 "
+     "炉甘石 莫匹罗星 碘伏 阿昔 利巴 金刚烷胺 异烟肼 利福平 乙胺丁醇 吡嗪酰胺 阿苯达唑 免疫球蛋白 白蛋白注射 "
      "二甲硅油 颠茄 地芬诺酯 丁溴 间苯三酚 氟桂利嗪 倍他司汀 谷维素 褪黑素 右佐匹克隆 佐匹克隆 唑吡坦 安定 "
      "异丙嗪 苯海拉明 甲氧氯普胺 胃复安 多潘立酮 硫糖铝 奥曲肽 生长抑素 氨甲环酸 缩宫素 米索 米非司酮 黄体酮 雌二醇 "
      "孕酮片 炔诺酮 左炔诺 二膦酸 膦酸 骨化三醇 阿法骨化 鱼油 辅酶 "
@@ -42,16 +42,16 @@ static const struct {
      "口服 含服 吞服 冲服 嚼服 顿服 送服 分服 温服 煎服 泡服 调服 兑服 内服 服用 服药 服 用药 用量 用法 剂量 "
      "药量 给药 给予 予以 予 外用 外涂 涂抹 涂擦 外敷 静滴 静注 静推 静点 静脉 滴注 输液 输注 推注 泵入 "
      "肌注 肌肉注射 肌内注射 皮下 皮内 注射 打针 雾化 吸入 滴眼 滴鼻 滴耳 点眼 喷鼻 含化 含漱 舌下 灌肠 塞肛 纳肛 "
-     "直肠给药 阴道给药 吃药 吃 喂服 喂药 使用 应用 选用 加用 改用 换用 联用 合用 可用 先用 试用 酌用 连用 加服 "
+     "直肠给药 阴道给药 吃药 吃 嚼 嚼碎 喂服 喂药 使用 应用 选用 加用 改用 换用 联用 合用 可用 先用 试用 酌用 连用 加服 "
      "开具 处方 医嘱 口含 吞下 起始 维持量 负荷量 加量 减量 最大量 极量 推荐量 常用量 成人量 儿童量 首剂 每剂 上限 "
      "take takes taken taking give given administer administered dose doses dosage dosing inject injected apply "
      "inhale oral orally iv im po sc subcutaneously intravenously intramuscularly intravenous prescribe "
-     "prescribed sig rx use swallow by_mouth sublingual starting initial maximum max "},
+     "prescribed dissolve sig rx use swallow by_mouth sublingual starting initial maximum max "},
     {DOSE_MEASURED,
-     "烟 香烟 卷烟 酒 啤酒 白酒 红酒 黄酒 水 饮水 喝水 饮 喝 水量 饮料 茶 咖啡 汤 粥 牛奶 奶 奶粉 奶量 母乳 吃奶 喂奶 "
-     "痰 咳痰 尿 尿量 小便 大便 排便 粪便 便血 出血 失血 咯血 呕血 鼻血 流血 血量 月经 经量 经血 恶露 卫生巾 护垫 纸巾 "
+     "烟 香烟 卷烟 酒 啤酒 白酒 红酒 黄酒 水 饮水 喝水 喝酒 饮 水量 饮料 茶 咖啡 汤 粥 牛奶 奶 奶粉 奶量 母乳 吃奶 喂奶 "
+     "痰 咳痰 尿 尿量 小便 大便 排便 粪便 便血 黑便 血便 稀便 稀水便 出血 失血 咯血 呕血 鼻血 流血 血量 月经 经量 经血 恶露 卫生巾 护垫 纸巾 "
      "积液 腹水 胸水 引流 渗液 残余 胃液 胆汁 呕吐物 呕吐量 汗 盐 食盐 钠盐 油 肉 蛋 蛋白质 膳食纤维 糖分 主食 米饭 "
-     "蔬菜 水果 鸡蛋 面包 饼干 摄入 进食 入量 出量 体重 重量 体积 容积 容量 大小 肺活量 射血 心输出量 流量 "
+     "蔬菜 水果 鸡蛋 面包 饼干 摄入 进食 入量 出量 重量 体积 容积 容量 大小 肺活量 射血 心输出量 流量 "
      "血糖 血红蛋白 血小板 血钾 血钙 血脂 胆固醇 甘油三酯 蛋白尿 尿蛋白 尿酸 肌酐 尿素 胆红素 转氨酶 白蛋白 血清 "
      "血浆 血尿 化验 检验 检测 检查 测得 正常值 参考值 参考范围 浓度 水平 抗体 滴度 载量 指数 结节 囊肿 肿块 血管 "
      "alt ast crp hcg tsh psa ck ldh afp cea ca125 ca199 hba1c hb wbc plt esr egfr bnp inr "
@@ -63,25 +63,27 @@ static const struct {
      "packs "},
     {DOSE_MEASURED | DOSE_TAKEN_TOO,
      "葡萄糖耐量 口服葡萄糖耐量 口服葡萄糖耐量试验 糖耐量 糖耐 糖筛 葡萄糖负荷 无水葡萄糖 葡萄糖粉 负荷试验 激发试验 造影 "
-     "ogtt 呼气试验 饼干 面包 鸡蛋 方便面 牛奶 水果 米饭 粥 馒头 蛋糕 西瓜 苹果 香蕉 "},
+     "ogtt 呼气试验 饼干 面包 鸡蛋 方便面 牛奶 水果 米饭 粥 馒头 蛋糕 西瓜 苹果 香蕉 饭 "},
     {DOSE_SYMPTOM,
      "痛 疼 咳 吐 泻 呕 痒 晕 喘 麻 发作 抽搐 惊厥 心悸 心慌 症状 起夜 夜尿 排尿 尿频 胎动 宫缩 发热 发烧 发病 测量 "
      "监测 测 复查 查 随访 就诊 复诊 换药 换尿布 锻炼 运动 散步 走路 洗 刷牙 漱口 透析 血透 进餐 用餐 加餐 三餐 喂养 睡眠 睡觉 "
      "午睡 醒 哭 哭闹 打嗝 嗳气 反酸 烧心 排气 腹泻 呕吐 头痛 腹痛 咳嗽 喷嚏 流涕 盗汗 潮热 惊醒 憋醒 眩晕 晕厥 跌倒 "
-     "便秘 里急后重 脓血便 水样便 稀便 稀水便 黑便 血便 失禁 遗尿 遗精 性生活 出现 记录 观察 热敷 冷敷 翻身 拍背 "
+     "便秘 里急后重 脓血便 水样便 失禁 遗尿 遗精 性生活 出现 记录 观察 热敷 冷敷 翻身 拍背 "
      "深呼吸 提肛 按摩 理疗 康复 训练 护理 清洁 冲洗 工作 上班 "
      "pain cough vomiting diarrhea diarrhoea headache dizziness vomits stool stools urinate urinates urination "
      "exercise check checks measure monitor monitored attack attacks episode episodes seizure seizures walk walks "
      "awakens meals "},
     {DOSE_AFTER, "后 仍 出现 引起 导致 但 却 期间 无效 未见 不见 未缓解 可缓解 缓解 after but still "},
+    {DOSE_PAST, "后 前 没 未 无 还 仍 不见 不 以来 以上 "},
+    {DOSE_MARKUP, "text mathrm rm nbsp; &nbsp; br b strong em span td p "},
     {DOSE_CONDITION, "时 者 的话 则 患者 病人 患儿 儿童 成人 剧烈时 明显时 严重时 发作时 发作期 急性期 "},
     {DOSE_UNIT,
      "mg mgs mcg ug ugs 毫克 微克 iu u 万u 万iu 万单位 国际单位 milligram milligrams "
      "microgram micrograms tab tabs tablet tablets capsule capsules cap caps pill pills puff puffs drops "
      "teaspoon teaspoons tsp tablespoon tablespoons tbsp sachet sachets vial vials suppository suppositories "
-     "lozenge lozenges dose doses 毫g "},
+     "喷 揿 豪克 毫刻 亳克 豪升 haoke haosheng packet packets teaspoonful teaspoonfuls tablespoonful lozenge lozenges dose doses 毫g "},
     {DOSE_LOOSE_UNIT,
-     "g 克 ml 毫升 cc 公克 片 粒 丸 颗 袋 包 支 滴 喷 吸 揿 贴 枚 瓶 盒 勺 匙 单位 剂 付 帖 服 胶囊 颗粒 针 "
+     "g 克 ml 毫升 cc 公克 片 粒 丸 颗 袋 包 支 滴 吸 贴 枚 瓶 盒 勺 匙 单位 剂 付 帖 服 胶囊 颗粒 针 "
      "gram grams gm gms milliliter milliliters millilitre millilitres unit units drop ampoule ampoules "
      "spray sprays patch patches # 钱 板 小包 小袋 小勺 汤匙 茶匙 安瓿 "},
     {DOSE_NO_UNIT,
@@ -95,7 +97,7 @@ static const struct {
      "每次量 每次 每回 每顿 每餐 每服 一次 1次 一回 单次 首剂 首次 每剂 一剂 每片 每粒 每支 每袋 每包 日服 早服 晚服 "
      "早上服 晚上服 各 "},
     {DOSE_DAY,
-     "每日 每天 一日 一天 1日 1天 每晚 每早 每晨 每周 每星期 每礼拜 每月 一周 一星期 每24小时 24小时内 日 日总量 每夜 每日总量 日剂量 "
+     "每日 每天 一日 一天 1日 1天 每晚 每早 每晨 每周 每星期 每礼拜 每月 一周 一星期 每24小时 24小时内 日 日总量 每夜 一曰 每曰 每ri 每_ri 每日总量 日剂量 "
      "daily per_day a_day each_day every_day each_night every_night nightly each_morning every_morning weekly "},
     {DOSE_TIMING,
      "睡前 临睡前 临睡 晨起 早晨 清晨 早上 上午 中午 下午 傍晚 晚上 夜间 早晚 早中晚 早午晚 早 午 中 晚 饭前 饭后 餐前 餐后 餐中 随餐 空腹 "
@@ -103,8 +105,8 @@ static const struct {
      "疼痛时 头痛时 发热时 发作时 必要时 需要时 立即 立刻 即刻 隔日 隔天 隔晚 隔周 in_the_morning at_night "},
     {DOSE_MOMENT,
      "睡前 临睡前 临睡 每晚 每早 每晨 每夜 隔日 隔天 隔晚 晨起 空腹 晨起空腹 饭前 饭后 餐前 餐后 早餐前 早餐后 晚餐前 晚餐后 午餐后 早饭后 晚饭后 早饭前 早餐 "
-     "随餐 三餐前 三餐后 三餐时 每天 每日 每周 早晚 "},
-    {DOSE_TIMES, "次 回 遍 顿 剂 times time x doses "},
+     "随餐 三餐前 三餐后 三餐时 in_the_morning in_the_evening at_night at_noon before_breakfast after_breakfast before_dinner after_dinner 每天 每日 每周 早晚 "},
+    {DOSE_TIMES, "次 回 遍 顿 剂 times time x × doses "},
     {DOSE_SPAN,
      "小时 个小时 钟头 个钟头 h hr hrs hour hours 天 日 d day days 周 个周 星期 个星期 礼拜 个礼拜 week weeks wk wks 月 "
      "个月 month months 疗程 个疗程 分钟 min minutes 晚 夜 晨 night nights "},
@@ -114,14 +116,14 @@ static const struct {
     {DOSE_VOLUME,
      "l dl ml ul 升 分升 毫升 微升 mmol mol 100ml 100g g mg min 分 分钟 秒 s hp 高倍 视野 低倍 "},
     {DOSE_COURSE,
-     "连用 连服 连吃 连续用 连续服 连续吃 连续服用 连续使用 连续应用 连续用药 连续口服 疗程 疗程为 疗程一般 一疗程 用药 服药 服用 口服 "
+     "连用 连服 连吃 连续用 连续服 连续吃 连续服用 连续使用 连续应用 连续用药 连续口服 疗程 疗程为 疗程一般 一疗程 用药 服药 服用 口服 共 总疗程 "
      "使用 应用 持续用药 持续服用 维持 坚持服用 坚持用药 共服 共用 共计 吃 用 服 治疗 x × for "},
     {DOSE_FILLER,
-     "约 大约 为 是 服用 服 口服 用 吃 给 给予 予 给药 使用 应用 共 各 量 即 : = 的 按 以 分 最多 不超过 至少 最大 可 可服 应服 建议 内 仅 "
+     "约 大约 为 是 服用 服 口服 用 吃 给 给予 予 给药 使用 应用 共 各 量 即 : = 的 按 以 分 最多 不超过 别超过 不能超过 不得超过 勿超过 不宜超过 不多于 可以 能 喝 / 涂抹 涂擦 搽 抹 敷 点 含漱 嚼 嚼碎 至少 最大 可 可服 应服 建议 内 仅 "
      "about take is of to a an the 总共 总量 静滴 静注 肌注 注射 皮下注射 吸入 雾化 吸 喷 涂 外用 外涂 滴 含服 含 冲服 嚼服 温服 "
      "左右 一般 通常 常用 共服 取 ( ) [ ] ~ "},
     {DOSE_ABBREVIATION,
-     "qd bid tid qid qn qod hs prn stat q.d. b.i.d. t.i.d. q.i.d. q.o.d. q.n. h.s. p.r.n. biw tiw qw qm qam qpm q.d b.i.d "
+     "qd bid tid qid qn qod hs prn stat q.d. b.i.d. t.i.d. q.i.d. q.o.d. q.n. h.s. p.r.n. biw tiw qw qm qam qpm q.d b.i.d st. st! "
      "t.i.d q.i.d "},
     {DOSE_RATE,
      "once_daily twice_daily once_a_day twice_a_day thrice_daily once_per_day twice_per_day "
@@ -132,7 +134,7 @@ static const struct {
      "one two three four five six seven eight nine ten twelve fifteen twenty thirty fifty hundred thousand half "
      "half_a half_an quarter_of_a one_half a_half a_couple_of a_few several a an twenty-five "},
     {DOSE_EVERY, "每 每隔 间隔 隔 every each "},
-    {DOSE_LABEL, "剂量 用量 药量 日剂量 每次量 剂量为 单次剂量 dose dosage "},
+    {DOSE_LABEL, "剂量 用量 药量 负荷量 维持量 起始量 初始量 日剂量 每次量 剂量为 单次剂量 dose dosage "},
     {DOSE_SERVE,
      "服 服用 口服 含服 顿服 吞服 用 使用 用药 吃 吃药 服药 外用 外涂 涂 涂抹 注射 皮下注射 一次 1次 各一次 各1次 滴 喷 吸入 雾化 各 "
      "给药 take "},
@@ -203,6 +205,12 @@ static size_t skip_blank(struct dose_text *text, size_t at) {
     return end == at && dose_text_at(text, at) == '-' ? at + 1 : end;
 }
 
+/* The position behind the gaps, or the dot or dash, inside a word: "m.g", "b-i-d". */
+static size_t skip_parting(struct dose_text *text, size_t at) {
+    uint32_t c = dose_text_at(text, at);
+    return c == '.' || c == '-' || c == '/' ? at + 1 : skip_gaps(text, at);
+}
+
 /* The position behind the word at `at`, or `at`. */
 static size_t match(const struct dose_word *word, struct dose_text *text, size_t at) {
     uint32_t first = word->codes[0], last = word->codes[word->length - 1];
@@ -218,7 +226,7 @@ static size_t match(const struct dose_word *word, struct dose_text *text, size_t
         }
         if (i > 0 && word->codes[i - 1] != ' ' && dose_text_at(text, end) != word->codes[i] &&
             may_part(word, i))
-            end = skip_gaps(text, end);
+            end = skip_parting(text, end);
         if (dose_text_at(text, end) != word->codes[i]) return at;
         end++;
     }

@@ -33,6 +33,8 @@ enum dose_class {
     DOSE_ABBREVIATION = 1 << 23, /* bid: of a prescription alone */
     DOSE_BODY = 1 << 25,         /* behind / or 每: kg of the patient */
     DOSE_MOMENT = 1 << 26,       /* 睡前: beside a dose or a drug it belongs to it */
+    DOSE_PAST = 1 << 27,         /* behind a span: it is over, "服药3天后" */
+    DOSE_MARKUP = 1 << 28,       /* HTML, TeX: may stand before a unit */
     DOSE_TAKEN_TOO = 1 << 24,    /* taken, but no drug: food, the sugar of a test */
 };
 

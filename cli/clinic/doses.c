@@ -3,7 +3,8 @@
 #include "cli/clinic/dose_expressions.h"
 
 void dose_filter_begin(struct dose_filter *filter, const struct dose_words *words, struct arena *arena) {
-    *filter = (struct dose_filter){.words = words, .arena = arena, .context = {.since_drug = SIZE_MAX}};
+    *filter = (struct dose_filter){
+        .words = words, .arena = arena, .context = {.since_drug = SIZE_MAX, .since_dose = SIZE_MAX}};
 }
 
 void dose_filter_free(struct dose_filter *filter) {
@@ -53,6 +54,7 @@ static void pass_drug(struct dose_context *context) {
 
 static void pass_characters(struct dose_context *context, size_t count) {
     if (context->since_drug != SIZE_MAX) context->since_drug += count;
+    if (context->since_dose != SIZE_MAX) context->since_dose += count;
 }
 
 /* What is counted and stands behind a drug is its effect ("服药后腹泻") or what it is for ("布洛芬治头痛,每日3次"): only the
@@ -68,7 +70,9 @@ static size_t pass_word(struct dose_filter *filter, size_t at) {
     struct dose_context *context = &filter->context;
     uint32_t classes;
     size_t end = dose_word(filter->words, &filter->text, at,
-                           DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_SYMPTOM | DOSE_AFTER, &classes);
+                           DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_SYMPTOM | DOSE_AFTER | DOSE_TIMING |
+                               DOSE_MOMENT,
+                           &classes);
     if (end == at) return at;
     bool conditional = classes & DOSE_SYMPTOM && word(filter, skip_gaps(&filter->text, end), DOSE_CONDITION) >
                                                      skip_gaps(&filter->text, end);
@@ -104,9 +108,10 @@ static size_t skip_of(struct dose_filter *filter, size_t at) {
 static bool amount_of_something_else(struct dose_filter *filter, size_t end) {
     uint32_t classes;
     size_t of = skip_of(filter, end);
-    if (dose_word(filter->words, &filter->text, of, DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED, &classes) == of)
+    if (dose_word(filter->words, &filter->text, of,
+                  DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_TIMING | DOSE_MOMENT, &classes) == of)
         return false;
-    if (classes & (DOSE_DRUG | DOSE_TAKING)) return false;
+    if (!(classes & DOSE_MEASURED) || classes & (DOSE_DRUG | DOSE_TAKING)) return false;
     return classes & DOSE_TAKEN_TOO || !(filter->context.drug_in_clause || filter->context.drug_in_sentence);
 }
 
@@ -131,6 +136,11 @@ static bool counts_something_else(struct dose_filter *filter, const struct dose_
                amount_of_something_else(filter, expression->end);
     bool counted =
         context->measured || context->symptom || (context->counts_before && !context->drug_in_sentence);
+    uint32_t classes;
+    bool food =
+        dose_word(filter->words, &filter->text, next, DOSE_TAKEN_TOO | DOSE_TIMING, &classes) > next &&
+        classes & DOSE_TAKEN_TOO; /* "一天吃两顿饭" */
+    if (food) return true;
     return counted && !taking_follows && !sure_amount_follows(filter, expression->end);
 }
 
@@ -163,8 +173,10 @@ static bool tells_taking(struct dose_filter *filter, size_t at, size_t end) {
 
 static bool is_dose(struct dose_filter *filter, size_t at, const struct dose_expression *expression) {
     const struct dose_context *context = &filter->context;
+    if (expression->beside && context->since_dose <= BESIDE) return true;
     if (expression->beside)
-        return context->drug_in_clause && !context->effects_follow && context->since_drug <= BESIDE;
+        return expression->kind == EXPRESSION_FREQUENCY && context->drug_in_clause &&
+               !context->effects_follow && context->since_drug <= BESIDE;
     if (expression->concentration)
         return context->drug_in_clause && !context->measured && context->since_drug <= BESIDE;
     if (counts_something_else(filter, expression)) return false;
@@ -194,6 +206,7 @@ static bool remove_dose(struct dose_filter *filter, size_t start, size_t end, si
     if (first > *copied) buffer_append(out, text->source.data + *copied, first - *copied);
     if (!filter->context.placeholder_in_clause) buffer_put(out, DOSE_PLACEHOLDER);
     pass_drug(&filter->context);
+    filter->context.since_dose = 0;
     filter->context.placeholder_in_clause = true;
     *copied = last;
     return record_removal(filter, span_between(buffer_span(&text->source), first, last));

@@ -33,6 +33,7 @@ struct dose_context {
     bool measured_before;   /* a clause before measured something */
     bool placeholder_in_clause;
     size_t since_drug; /* characters since a drug, its taking or a dose; SIZE_MAX: none yet */
+    size_t since_dose; /* since a dose, likewise */
 };
 
 /* Begin with dose_filter_begin; free with dose_filter_free. */
