@@ -88,23 +88,22 @@ static bool show(struct diagnosis_run *run, struct buffer *text, struct failure 
     return shown;
 }
 
-/* What a line that could not be shown leaves for the command. */
-struct line_display {
+/* What text that could not be shown leaves for the command. */
+struct text_display {
     struct diagnosis_run *run;
     struct failure *failure;
     bool failed;
 };
 
-static bool show_line(void *user, enum answer_part part, struct span line) {
-    struct line_display *display = user;
+static bool show_text(void *user, enum answer_part part, struct span piece) {
+    struct text_display *display = user;
     struct diagnosis_run *run = display->run;
     struct buffer text = {0};
     if (!run->any_part_shown || part != run->part_shown)
         (part == PART_ANSWER ? text_answer_title : text_reasoning_title)(run->colour, &text);
     run->any_part_shown = true;
     run->part_shown = part;
-    buffer_append(&text, line.data, line.length);
-    buffer_put(&text, "\n");
+    buffer_append(&text, piece.data, piece.length);
     display->failed = !show(run, &text, display->failure);
     return !display->failed;
 }
@@ -154,10 +153,10 @@ static void name_model(struct diagnosis_run *run) {
 
 static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     struct answering *answering = &run->answering;
-    struct line_display display = {run, failure, false};
+    struct text_display display = {run, failure, false};
     bool answered =
         answering_run(answering, &run->engine, &run->prompt, run->options, &run->clinic.lexicon.drugs,
-                      &run->progress, run->streams ? show_line : NULL, &display, failure);
+                      &run->progress, run->streams ? show_text : NULL, &display, failure);
     if (!answered || display.failed) return false;
     const youtu_generation *generation = &answering->generation;
     run->report.finish = finish_of(answering);

@@ -70,6 +70,17 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     return true;
 }
 
+/* What the knowledge base does not have and the filters did not let through, "布洛芬0.3g", is no diagnosis. */
+static void drop_filtered_names(struct differential *differential, struct span narrative) {
+    size_t kept = 0;
+    for (size_t i = 0; i < differential->count; i++) {
+        const struct diagnosis *diagnosis = &differential->items[i];
+        if (diagnosis->disease || span_find(narrative, span_of(diagnosis->name), 0) != SIZE_MAX)
+            differential->items[kept++] = *diagnosis;
+    }
+    differential->count = kept;
+}
+
 bool report_complete(struct report *report, const struct clinic *clinic, const struct model_output *output,
                      double threshold, struct failure *failure) {
     struct arena *arena = &report->arena;
@@ -90,6 +101,7 @@ bool report_complete(struct report *report, const struct clinic *clinic, const s
                                     .marks = output->marks,
                                     .n_marks = output->n_marks};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
+    drop_filtered_names(&report->differential, output->narrative);
     suggest_tests(report);
     if (shown.n_tests) {
         report->tests = shown.tests;

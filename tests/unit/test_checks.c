@@ -1,6 +1,5 @@
-/* The model's answer: its sections, its diagnoses held against the knowledge base, its doses removed. */
+/* The model's answer: its sections, its diagnoses held against the knowledge base. */
 #include "cli/clinic/checks.h"
-#include "cli/clinic/doses.h"
 #include "clinic_fixture.h"
 
 #include <setjmp.h>
@@ -210,78 +209,6 @@ static void test_age_and_sex_speak_against(void **state) {
     arena_free(&checked.arena);
 }
 
-/* ---- doses */
-
-/* Filters lines of one answer; *removed: the texts that were taken out, divided by '|'. */
-static void assert_filtered(const char *lines, const char *expected, const char *removed) {
-    struct arena arena = {0};
-    struct dose_filter filter = {.drugs = &clinic.lexicon.drugs, .arena = &arena};
-    struct buffer out = {0};
-    for (struct span rest = span_of(lines); rest.length;) {
-        const char *end = memchr(rest.data, '\n', rest.length);
-        size_t length = end ? (size_t)(end - rest.data) : rest.length;
-        assert_true(dose_filter_line(&filter, span_between(rest, 0, length), &out));
-        if (end) buffer_put(&out, "\n");
-        rest = span_between(rest, end ? length + 1 : length, rest.length);
-    }
-    buffer_append(&out, "", 1);
-    print_message("%s\n", lines);
-    assert_string_equal(out.data, expected);
-    char found[512] = "";
-    for (size_t i = 0; i < filter.removals.count; i++) {
-        if (i) strcat(found, "|");
-        strcat(found, filter.removals.items[i].text);
-        assert_string_equal(filter.removals.items[i].kind, "dose");
-    }
-    assert_string_equal(found, removed);
-    buffer_free(&out);
-    arena_free(&arena);
-}
-
-#define GONE DOSE_PLACEHOLDER
-
-static void test_doses_are_removed(void **state) {
-    (void)state;
-    assert_filtered("布洛芬0.3g口服,每日2次。", "布洛芬" GONE "口服," GONE "。", "0.3g|每日2次");
-    assert_filtered("可口服布洛芬 1-2 片 tid", "可口服布洛芬 " GONE " ", "1-2 片|tid");
-    assert_filtered("阿莫西林每次两粒,一日三次,连用5天", "阿莫西林" GONE "," GONE "," GONE,
-                    "每次两粒|一日三次|连用5天");
-    assert_filtered("服2片", "服" GONE, "2片");
-    assert_filtered("每次5ml,每日3次", GONE "," GONE, "每次5ml|每日3次");
-    assert_filtered("美林\n- 5ml q6h", "美林\n- " GONE " ", "5ml|q6h"); /* over a line end */
-    assert_filtered("头孢\uff10.\uff15 \uff47 \uff42\uff49\uff44", "头孢" GONE " ",
-                    "\uff10.\uff15 \uff47|\uff42\uff49\uff44");
-    assert_filtered("布洛芬0\u200b.3\u200b g", "布洛芬" GONE,
-                    "0\u200b.3\u200b g"); /* zero-width characters */
-    assert_filtered("阿奇霉素10mg/kg", "阿奇霉素" GONE, "10mg/kg");
-    assert_filtered("每8小时一次口服", "" GONE "口服", "每8小时一次");
-}
-
-static void test_measurements_stay(void **state) {
-    (void)state;
-    static const char *const TEXTS[] = {
-        "血压140/90 mmHg",
-        "体温38.5℃",
-        "血糖7.0 mmol/L",
-        "血红蛋白110 g/L",
-        "结节8 mm",
-        "心率90次/分",
-        "腹泻3次/日",
-        "吸烟20支/日",
-        "饮酒100 ml/日",
-        "咳痰50 ml",
-        "头痛3天",
-        "孕20周",
-        "每日饮水2000 ml",
-        "布洛芬可缓解,腹泻3次/日",
-        "必要时行头颅CT检查",
-        "一吸气就胸痛,口服药物",
-        "服药后血压140/90 mmHg",
-        "睡前避免饮食",
-    };
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) assert_filtered(TEXTS[i], TEXTS[i], "");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sections_are_read_however_they_are_marked),
@@ -292,8 +219,6 @@ int main(void) {
         cmocka_unit_test(test_support_needs_a_present_finding),
         cmocka_unit_test(test_an_alias_and_its_name_are_one_entry),
         cmocka_unit_test(test_age_and_sex_speak_against),
-        cmocka_unit_test(test_doses_are_removed),
-        cmocka_unit_test(test_measurements_stay),
     };
     return cmocka_run_group_tests(tests, open_clinic, close_clinic);
 }

@@ -287,6 +287,27 @@ static void test_a_diagnosis_without_any_basis_says_so(void **state) {
     report_free(&report);
 }
 
+static void test_a_dose_is_no_diagnosis(void **state) {
+    (void)state;
+    static const char WRITTEN[] = "1. 可能诊断\n(1) 罕见的病\n(2) 布洛芬0.3g";
+    struct report report;
+    struct failure failure;
+    const struct removals none = {0};
+    const struct model_output output = {
+        .answer = span_of(WRITTEN),
+        .narrative = span_of("1. 可能诊断\n(1) 罕见的病\n(2) 布洛芬〔剂量由医师决定〕"),
+        .removed = &none};
+    begin(&report, TEXT);
+    assert_true(report_complete(&report, &clinic, &output, 0.5, &failure));
+    bool rare = false;
+    for (size_t i = 0; i < report.differential.count; i++) {
+        assert_null(strstr(report.differential.items[i].name, "0.3g"));
+        rare |= strcmp(report.differential.items[i].name, "罕见的病") == 0;
+    }
+    assert_true(rare);
+    report_free(&report);
+}
+
 static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
     (void)state;
     struct report report;
@@ -371,6 +392,7 @@ int main(void) {
         cmocka_unit_test(test_the_head_names_patient_and_time),
         cmocka_unit_test(test_what_a_model_wrote_is_marked_once),
         cmocka_unit_test(test_a_diagnosis_without_any_basis_says_so),
+        cmocka_unit_test(test_a_dose_is_no_diagnosis),
         cmocka_unit_test(test_an_emergency_keeps_dangerous_diseases_in_view),
         cmocka_unit_test(test_json_survives_refused_memory),
         cmocka_unit_test(test_a_knowledge_base_survives_refused_memory),
