@@ -133,6 +133,7 @@ static enum report_finish finish_of(const struct answering *answering) {
     case YOUTU_FINISH_LENGTH: return FINISH_LENGTH;
     case YOUTU_FINISH_FULL: return FINISH_FULL;
     case YOUTU_FINISH_CALLBACK: return FINISH_INTERRUPTED;
+    case YOUTU_FINISH_GUIDE:
     case YOUTU_FINISH_END:
     case YOUTU_FINISH_STRING: break;
     }
