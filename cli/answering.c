@@ -1,5 +1,7 @@
 #include "cli/answering.h"
 
+#include "cli/form.h"
+
 /* Lines of one part on their way through the filter. */
 struct line_stream {
     enum answer_part part;
@@ -133,6 +135,11 @@ bool answering_run(struct answering *answering, struct engine *engine, const you
     generate.on_token = on_token;
     generate.on_prompt = on_prompt;
     generate.user = &run;
+    if (engine->form) {
+        form_begin(engine->form);
+        generate.guide = form_guide;
+        generate.guide_user = engine->form;
+    }
     youtu_error error = {0};
     youtu_sampler_reset(engine->sampler, engine->seed);
     youtu_status status = youtu_generate(engine->context, engine->tokenizer, 0, prompt->ids, prompt->count,
@@ -143,6 +150,7 @@ bool answering_run(struct answering *answering, struct engine *engine, const you
     answering->interrupted = terminal_interrupted();
     answering->removed = run.lines.filter.removals;
     buffer_free(&run.reasoning_source);
+    if (engine->form && engine->form->failed) run.out_of_memory = true;
     if (run.out_of_memory || answering->narrative.failed || answering->reasoning.failed)
         return fail_memory(failure);
     return done;

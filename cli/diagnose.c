@@ -3,6 +3,7 @@
 #include "cli/clinic/file.h"
 #include "cli/clinic/report.h"
 #include "cli/commands.h"
+#include "cli/form.h"
 #include "cli/output.h"
 
 #include <unistd.h>
@@ -16,6 +17,7 @@ struct diagnosis_run {
     struct clinic clinic;
     struct prompt_template template;
     struct engine engine;
+    struct form form;
     youtu_tokens prompt;
     struct answering answering;
     struct report report;
@@ -74,6 +76,7 @@ static bool check_room(const struct diagnosis_run *run, struct failure *failure)
 static bool prepare_model(struct diagnosis_run *run, struct failure *failure) {
     const char *directory = engine_find_model(run->options->model, &run->arena, failure);
     return directory && engine_open(&run->engine, run->options, directory, &run->progress, failure) &&
+           form_open(&run->form, run->engine.model, &run->clinic.kb, run->options->think, failure) &&
            encode_prompt(run, failure) && check_room(run, failure) &&
            engine_prepare(&run->engine, run->options, run->prompt.count + (size_t)run->options->max_tokens,
                           failure);
@@ -148,6 +151,7 @@ static void name_model(struct diagnosis_run *run) {
 
 static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     struct answering *answering = &run->answering;
+    run->engine.form = &run->form;
     struct line_display display = {run, failure, false};
     bool answered =
         answering_run(answering, &run->engine, &run->prompt, run->options, &run->clinic.lexicon.drugs,
@@ -194,6 +198,7 @@ bool command_diagnose(const struct options *options, struct failure *failure) {
     report_free(&run.report);
     answering_free(&run.answering);
     youtu_tokens_free(&run.prompt);
+    form_free(&run.form);
     engine_close(&run.engine);
     clinic_close(&run.clinic);
     buffer_free(&run.typed);

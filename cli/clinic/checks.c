@@ -15,7 +15,7 @@ double name_probability(const struct token_mark *marks, size_t n_marks, size_t s
     for (size_t i = 0; i < n_marks && token_start < end; i++) {
         /* A token that completes no character stands where the next one's text starts. */
         bool touches = marks[i].end > start || (marks[i].end == token_start && token_start >= start);
-        if (touches) {
+        if (touches && !isnan(marks[i].log_probability)) {
             sum += (double)marks[i].log_probability;
             count++;
         }
@@ -93,9 +93,10 @@ static bool fill_entry(const struct check_request *request, struct arena *arena,
 static bool add_named(const struct check_request *request, struct arena *arena,
                       struct differential *differential) {
     for (size_t i = 0; request->answer && i < request->answer->n_diagnoses; i++) {
-        struct span name = request->answer->diagnoses[i];
-        const struct disease *disease;
-        if (!kb_find_disease(request->kb, arena, name, &disease)) return false;
+        struct span name = request->answer->diagnoses[i].name;
+        const struct disease *disease = NULL;
+        bool is_unlisted = request->answer->diagnoses[i].is_unlisted;
+        if (!is_unlisted && !kb_find_disease(request->kb, arena, name, &disease)) return false;
         if (has_entry(differential, disease, name)) continue;
         size_t start = (size_t)(name.data - request->answer_text.data);
         double p =

@@ -18,8 +18,8 @@ static void assert_answer(const char *text, const char *diagnoses, const char *t
     assert_true(answer_parse(span_of(text), &arena, &answer));
     for (size_t i = 0; i < answer.n_diagnoses; i++) {
         if (i) strcat(found, "|");
-        strncat(found, answer.diagnoses[i].data, answer.diagnoses[i].length);
-        assert_true(answer.diagnoses[i].data >= text); /* they lie in the text itself */
+        strncat(found, answer.diagnoses[i].name.data, answer.diagnoses[i].name.length);
+        assert_true(answer.diagnoses[i].name.data >= text); /* they lie in the text itself */
     }
     assert_string_equal(found, diagnoses);
     found[0] = '\0';
