@@ -33,7 +33,7 @@ static bool is_visible(uint32_t c) {
     } UNSEEN[] = {{0xAD, 0xAD},     {0x34F, 0x34F},   {0x61C, 0x61C},   {0x115F, 0x1160},
                   {0x17B4, 0x17B5}, {0x180B, 0x180F}, {0x200B, 0x200F}, {0x2028, 0x202E},
                   {0x2060, 0x206F}, {0x3164, 0x3164}, {0xE000, 0xF8FF}, {0xFE00, 0xFE0F},
-                  {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFF}, {0xE0000, 0x10FFFF}};
+                  {0xFEFF, 0xFEFF}, {0xFFA0, 0xFFA0}, {0xFFF0, 0xFFFF}, {0x40000, 0x10FFFF}};
     for (size_t i = 0; i < sizeof UNSEEN / sizeof *UNSEEN; i++)
         if (c >= UNSEEN[i].first && c <= UNSEEN[i].last) return false;
     return true;
@@ -43,15 +43,15 @@ static bool opens_line(uint32_t c) {
     return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= 0x4E00 && c <= 0x9FFF);
 }
 
-/* Whether the bytes (fewer than its first asks for) begin visible characters: no overlong form, surrogate, private
- * use. */
+/* Whether the bytes (fewer than its first asks for) begin visible characters: no overlong form, surrogate,
+ * private use, unassigned plane. */
 static bool may_become_visible(struct span bytes) {
     unsigned char first = (unsigned char)bytes.data[0];
     unsigned char second = bytes.length > 1 ? (unsigned char)bytes.data[1] : 0;
-    if (first == 0xEE || first >= 0xF3) return false;
+    if (first == 0xEE || first >= 0xF1) return false;
     if (second == 0) return true;
-    return !(first == 0xE0 && second < 0xA0) && !(first == 0xED && second > 0x9F) &&
-           !(first == 0xF0 && second < 0x90);
+    return !(first == 0xE0 && second < 0xA0) && !(first == 0xEF && second < 0xA4) &&
+           !(first == 0xED && second > 0x9F) && !(first == 0xF0 && second < 0x90);
 }
 
 /* Whether the text is visible characters, but for the last one's rest; *first: the first character, 0 when it is not
