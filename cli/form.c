@@ -24,6 +24,12 @@ static const char *const TEXTS[FORM_TEXTS] = {
 
 /* ---- the budget, in tokens */
 
+/* Room for most diseases' names. */
+enum { NAME_AND_LABEL = 16 };
+
+/* An answer that cannot be planned is written as if it had so much more. */
+enum { UNPLANNED_TOKENS = 512 };
+
 static int32_t cost(const struct form *form, enum form_text text) {
     return (int32_t)form->texts[text].count;
 }
@@ -71,7 +77,7 @@ static int32_t least_after_line(const struct form *form) {
 }
 
 int32_t form_least(const struct form *form) {
-    return cost(form, TEXT_DIAGNOSES) + cost(form, TEXT_UNDECIDED) + cost(form, TEXT_BASIS) +
+    return cost(form, TEXT_DIAGNOSES) + NAME_AND_LABEL + cost(form, TEXT_LINE_END) + cost(form, TEXT_BASIS) +
            filler_line(form) + least_tests(form);
 }
 
@@ -402,7 +408,9 @@ static bool go_on(struct form *form, youtu_guide_step *step) {
 void form_guide(void *user, const youtu_guide_state *state, youtu_guide_step *step) {
     struct form *form = user;
     form->queue.count = 0;
-    form->n_left = state->n_left;
+    /* One token stays: an answer that takes up the last of its budget counts as cut. */
+    if (state->n_tokens == 0 && state->n_left - 1 < form_least(form)) form->unplanned = UNPLANNED_TOKENS;
+    form->n_left = state->n_left - 1 + form->unplanned;
     if (form->drew && state->n_tokens > 0) take_token(form, state->tokens[state->n_tokens - 1]);
     while (!form->failed && !go_on(form, step)) continue;
     form->drew = form->queue.count == 0;
@@ -456,7 +464,7 @@ void form_begin(struct form *form) {
     bool reasons = form->reasoning_start >= 0 && form->reasoning_end >= 0;
     form->phase = reasons ? FORM_REASONING_START : FORM_FIRST_NAME;
     form->drew = form->failed = false;
-    form->n_names = form->n_lines = 0;
+    form->n_names = form->n_lines = form->unplanned = 0;
     form->unlisted.count = form->line.length = 0;
 }
 

@@ -19,8 +19,8 @@
  * of what is left when the least that the following sections need is put aside. A line that has used up its share
  * ends at its next sentence's end, and where none comes within another quarter, where it stands, with 。 added.
  * Lines of sections 2 and 4 end only behind a sentence. A line without a share reads FORM_FILLER. Names for which the
- * budget has no room are not written. A budget below the form's least (some 60 tokens; form_least) cannot hold it:
- * the answer then ends where max_tokens cuts it. */
+ * budget has no room are not written. A budget that does not hold one name and the sections (form_least) is not
+ * planned: the answer is cut where it ends, and the generation's finish says so. */
 #ifndef CLI_FORM_H
 #define CLI_FORM_H
 
@@ -79,6 +79,7 @@ struct form {
     bool failed;        /* memory was refused: the answer ended */
     youtu_tokens queue; /* to be fed before anything is drawn */
     int32_t n_left;     /* tokens, at the last question */
+    int32_t unplanned;  /* of them beyond the budget: it does not hold the form */
     struct name_walk walk;
     int32_t name_room; /* tokens when the name began */
     const struct disease *used_diseases[FORM_NAMES];
@@ -103,7 +104,7 @@ void form_begin(struct form *form);
  * was refused. */
 void form_guide(void *form, const youtu_guide_state *state, youtu_guide_step *step);
 
-/* The tokens of the shortest form. */
+/* The tokens of the shortest form: one name, and FORM_FILLER in each section. */
 int32_t form_least(const struct form *form);
 
 /* The text before the first name, as tokens. */

@@ -85,9 +85,17 @@ def test_a_small_budget_cuts_nothing_off(tokens, heat):
 
 
 def test_a_budget_for_the_bare_form_fills_it():
-    made = report("--greedy", "--max-tokens", "80", MIGRAINE)
-    assert made["finish"] == "end"
-    assert FILLER in made["narrative"] and len(sections_of(made["narrative"])) == 4
+    for tokens in range(66, 96, 4):  # every budget from the least on
+        made = report("--greedy", "--max-tokens", str(tokens), MIGRAINE)
+        assert made["finish"] == "end", tokens
+        named = check_form(made["narrative"], names=len(sections_of(made["narrative"])[0]))
+        assert named[0] == "偏头痛" and FILLER in made["narrative"]
+
+
+def test_a_budget_below_the_form_is_cut_and_says_so():
+    made = report("--greedy", "--max-tokens", "40", MIGRAINE)
+    assert made["finish"] == "length" and made["usage"]["completion_tokens"] == 40
+    assert "(1) 偏头痛\n(2) " in made["narrative"]
 
 
 @pytest.mark.parametrize("seed", range(4))
