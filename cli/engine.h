@@ -22,7 +22,9 @@ struct engine {
     int32_t n_context; /* tokens */
     youtu_sampler *sampler;
     uint64_t seed;
-    struct form *form; /* of the answers; NULL: they are free. The caller's */
+    int32_t scoring_tokens,
+        scoring_sequences; /* that the context has besides, for names (scoring.h); 0: none */
+    struct form *form;     /* of the answers; NULL: they are free. The caller's */
 };
 
 /* The directory of the model: --model, YOUTU_MODEL, or the first with a config.json of ./models/youtu-demo

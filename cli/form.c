@@ -393,6 +393,7 @@ static bool go_on(struct form *form, youtu_guide_step *step) {
     case FORM_REASONING: return go_on_reasoning(form, step);
     case FORM_FIRST_NAME:
         feed(form, TEXT_DIAGNOSES);
+        form->before_name = form->n_tokens + form->queue.count;
         form->walk = name_walk_begin(&form->trie);
         form->name_room = left(form);
         form->phase = FORM_NAME;
@@ -408,6 +409,7 @@ static bool go_on(struct form *form, youtu_guide_step *step) {
 void form_guide(void *user, const youtu_guide_state *state, youtu_guide_step *step) {
     struct form *form = user;
     form->queue.count = 0;
+    form->n_tokens = state->n_tokens;
     /* One token stays: an answer that takes up the last of its budget counts as cut. */
     if (state->n_tokens == 0 && state->n_left - 1 < form_least(form)) form->unplanned = UNPLANNED_TOKENS;
     form->n_left = state->n_left - 1 + form->unplanned;
@@ -465,9 +467,10 @@ void form_begin(struct form *form) {
     form->phase = reasons ? FORM_REASONING_START : FORM_FIRST_NAME;
     form->drew = form->failed = false;
     form->n_names = form->n_lines = form->unplanned = 0;
-    form->unlisted.count = form->line.length = 0;
+    form->unlisted.count = form->line.length = form->before_name = 0;
 }
 
-const youtu_tokens *form_opening(const struct form *form) {
-    return &form->texts[TEXT_DIAGNOSES];
+int32_t form_opening_end(const struct form *form) {
+    const youtu_tokens *opening = &form->texts[TEXT_DIAGNOSES];
+    return opening->ids[opening->count - 1];
 }

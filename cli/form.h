@@ -78,8 +78,10 @@ struct form {
     bool drew;          /* the last step left the choice to the model */
     bool failed;        /* memory was refused: the answer ended */
     youtu_tokens queue; /* to be fed before anything is drawn */
-    int32_t n_left;     /* tokens, at the last question */
+    size_t n_tokens;    /* of the answer, at the last question */
+    int32_t n_left;     /* tokens that it may still have then */
     int32_t unplanned;  /* of them beyond the budget: it does not hold the form */
+    size_t before_name; /* tokens of the answer before the first name */
     struct name_walk walk;
     int32_t name_room; /* tokens when the name began */
     const struct disease *used_diseases[FORM_NAMES];
@@ -107,7 +109,7 @@ void form_guide(void *form, const youtu_guide_state *state, youtu_guide_step *st
 /* The tokens of the shortest form: one name, and FORM_FILLER in each section. */
 int32_t form_least(const struct form *form);
 
-/* The text before the first name, as tokens. */
-const youtu_tokens *form_opening(const struct form *form);
+/* The last token before the first name. */
+int32_t form_opening_end(const struct form *form);
 
 #endif
