@@ -9,7 +9,6 @@ static const char *const TEXTS[FORM_TEXTS] = {
     [TEXT_DIAGNOSES] = "1. 可能诊断\n(1)",
     [TEXT_SECOND] = "(2)",
     [TEXT_THIRD] = "(3)",
-    [TEXT_UNDECIDED] = " " ANSWER_UNDECIDED "\n",
     [TEXT_UNLISTED] = " " ANSWER_UNLISTED,
     [TEXT_BASIS] = "2. 鉴别依据\n",
     [TEXT_TESTS] = "3. 建议检查\n- ",

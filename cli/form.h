@@ -49,7 +49,6 @@ enum form_text {
     TEXT_DIAGNOSES,
     TEXT_SECOND,
     TEXT_THIRD,
-    TEXT_UNDECIDED,
     TEXT_UNLISTED, /* (measured only: the trie has it) */
     TEXT_BASIS,
     TEXT_TESTS,
