@@ -115,10 +115,10 @@ static bool add_named(const struct check_request *request, struct arena *arena,
                       struct differential *differential) {
     for (size_t i = 0; request->answer && i < request->answer->n_diagnoses; i++) {
         struct span name = request->answer->diagnoses[i].name;
-        const struct disease *disease = NULL;
-        bool is_unlisted = request->answer->diagnoses[i].is_unlisted;
-        if (!is_unlisted && !kb_find_disease(request->kb, arena, name, &disease)) return false;
-        if (has_entry(differential, disease, name)) continue;
+        const struct disease *disease;
+        if (!kb_find_disease(request->kb, arena, name, &disease)) return false;
+        bool mark_is_false = disease && request->answer->diagnoses[i].is_unlisted;
+        if (mark_is_false || has_entry(differential, disease, name)) continue;
         struct diagnosis *entry = add_entry(differential, arena);
         if (!entry) return false;
         entry->name = disease ? disease->name : arena_copy(arena, name);

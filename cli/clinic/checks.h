@@ -77,7 +77,8 @@ struct check_request {
  * mean of the probabilities of the name's tokens, divided by the rank that the model gave it: a name at rank r is, as
  * the prompt asks, no more probable than 1/r of all.
  *
- * A name behind the mark of ANSWER_UNLISTED is unknown, whatever it is.
+ * A name behind the mark of ANSWER_UNLISTED is unknown. If the knowledge base has it all the same, it is no entry: what
+ * the findings say of that disease is the rules' to tell.
  * Diseases that the findings support come first, then known ones without support, then unknown ones; within
  * each the most confident first. false: memory refused. */
 bool checks_run(const struct check_request *request, struct arena *arena, struct differential *differential);
