@@ -1,5 +1,7 @@
 #include "cli/answering.h"
 
+#include "cli/form.h"
+
 /* One part on its way through the filter. */
 struct part_stream {
     enum answer_part part;
@@ -146,6 +148,11 @@ bool answering_run(struct answering *answering, struct engine *engine, const you
     generate.on_token = on_token;
     generate.on_prompt = on_prompt;
     generate.user = &run;
+    if (engine->form) {
+        form_begin(engine->form);
+        generate.guide = form_guide;
+        generate.guide_user = engine->form;
+    }
     youtu_error error = {0};
     youtu_sampler_reset(engine->sampler, engine->seed);
     youtu_status status = youtu_generate(engine->context, engine->tokenizer, 0, prompt->ids, prompt->count,
@@ -157,6 +164,7 @@ bool answering_run(struct answering *answering, struct engine *engine, const you
     answering->removed = run.filter.removals;
     dose_filter_free(&run.filter);
     buffer_free(&run.reasoning_source);
+    if (engine->form && engine->form->failed) run.out_of_memory = true;
     if (run.out_of_memory || answering->narrative.failed || answering->reasoning.failed)
         return fail_memory(failure);
     return done;

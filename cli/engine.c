@@ -152,8 +152,10 @@ bool engine_prepare(struct engine *engine, const struct options *options, size_t
                     struct failure *failure) {
     if (!choose_seed(options, &engine->seed, failure)) return false;
     youtu_error error;
-    const youtu_context_options context_options = engine_context_options(engine, options, n_tokens);
+    youtu_context_options context_options = engine_context_options(engine, options, n_tokens);
     engine->n_context = context_options.n_tokens;
+    context_options.n_tokens += engine->scoring_tokens;
+    context_options.n_sequences += engine->scoring_sequences;
     if (engine->n_context > engine->info.max_positions)
         return fail(failure, STATUS_USAGE, "--ctx:%d 超过模型的上限 %d", engine->n_context,
                     engine->info.max_positions);

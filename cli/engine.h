@@ -11,6 +11,8 @@
 /* The most context tokens that are taken without --ctx. */
 #define AUTOMATIC_CTX 8192
 
+struct form;
+
 struct engine {
     youtu_model *model;
     const youtu_tokenizer *tokenizer; /* the model's */
@@ -21,6 +23,9 @@ struct engine {
     int32_t n_context; /* tokens */
     youtu_sampler *sampler;
     uint64_t seed;
+    int32_t scoring_tokens,
+        scoring_sequences; /* that the context has besides, for names (scoring.h); 0: none */
+    struct form *form;     /* of the answers; NULL: they are free. The caller's */
 };
 
 /* The directory of the model: --model, YOUTU_MODEL, or the first with a config.json of ./models/youtu-demo

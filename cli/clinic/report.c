@@ -99,7 +99,9 @@ bool report_complete(struct report *report, const struct clinic *clinic, const s
                                     .answer = &answer,
                                     .answer_text = output->answer,
                                     .marks = output->marks,
-                                    .n_marks = output->n_marks};
+                                    .n_marks = output->n_marks,
+                                    .scores = output->scores,
+                                    .n_scores = output->n_scores};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     drop_filtered_names(&report->differential, output->narrative);
     suggest_tests(report);

@@ -74,6 +74,8 @@ struct model_output {
     struct span narrative; /* the answer after the filters */
     struct span reasoning; /* data NULL when it was not asked to reason */
     const struct removals *removed;
+    const struct name_score *scores; /* [n_scores] */
+    size_t n_scores;
 };
 
 /* Takes the model's answer into the differential and the tests. */

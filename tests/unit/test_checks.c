@@ -17,8 +17,8 @@ static void assert_answer(const char *text, const char *diagnoses, const char *t
     assert_true(answer_parse(span_of(text), &arena, &answer));
     for (size_t i = 0; i < answer.n_diagnoses; i++) {
         if (i) strcat(found, "|");
-        strncat(found, answer.diagnoses[i].data, answer.diagnoses[i].length);
-        assert_true(answer.diagnoses[i].data >= text); /* they lie in the text itself */
+        strncat(found, answer.diagnoses[i].name.data, answer.diagnoses[i].name.length);
+        assert_true(answer.diagnoses[i].name.data >= text); /* they lie in the text itself */
     }
     assert_string_equal(found, diagnoses);
     found[0] = '\0';
@@ -147,8 +147,9 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     const struct diagnosis *unknown = entry(&checked, "火星综合征"), *known = entry(&checked, "偏头痛"),
                            *unfit = entry(&checked, "痔");
     double support = disease_rate(known->disease, &checked.patient, &checked.findings).support;
-    assert_true(fabs(known->confidence - (0.5 + support) / 2) <
-                1e-12); /* second in the model's list: p = 1/2 */
+    double expected =
+        MODEL_WEIGHT * 0.5 + (1 - MODEL_WEIGHT) * support; /* second in the model's list: p = 1/2 */
+    assert_true(fabs(known->confidence - expected) < 1e-12);
     assert_string_equal(known->source, "model+kb");
     assert_int_equal(known->status, DIAGNOSIS_SUPPORTED);
     assert_true(known == &checked.differential.items[0]);
@@ -158,6 +159,47 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     assert_string_equal(unfit->source, "model");
     assert_int_equal(unfit->status, DIAGNOSIS_NEEDS_CONFIRMATION);
     arena_free(&checked.arena);
+}
+
+static void test_a_marked_name_is_unknown_and_stands_last(void **state) {
+    (void)state;
+    struct checked checked;
+    check(&checked, MIGRAINE, "1. 可能诊断\n(1) 痔\n(2) 未收录:丛集性某病\n(3) 未收录：偏头痛", 0.5);
+    const struct diagnosis *unknown = entry(&checked, "丛集性某病");
+    assert_int_equal(unknown->status, DIAGNOSIS_UNSUPPORTED);
+    assert_null(unknown->disease);
+    assert_true(unknown > &checked.differential.items[0]);
+    assert_string_equal(entry(&checked, "偏头痛")->source, "kb"); /* the mark is false */
+    arena_free(&checked.arena);
+}
+
+static void test_shares_of_scored_names_are_the_models_part(void **state) {
+    (void)state;
+    struct checked checked;
+    struct answer answer;
+    check(&checked, MIGRAINE, NULL, 0.5);
+    struct arena *arena = &checked.arena;
+    const struct disease *first = checked.differential.items[0].disease;
+    const struct disease *second = checked.differential.items[1].disease;
+    double support = checked.differential.items[0].support;
+    const struct name_score scores[] = {
+        {first, first->name, 0.4}, {first, "别名", 0.1}, {second, second->name, 0.3}, {NULL, "某病", 0.2}};
+    const struct span text = span_of("1. 可能诊断\n(1) 偏头痛\n(2) 未收录:某病");
+    assert_true(answer_parse(text, arena, &answer));
+    const struct check_request request = {.kb = &clinic.kb,
+                                          .patient = &checked.patient,
+                                          .findings = &checked.findings,
+                                          .answer = &answer,
+                                          .answer_text = text,
+                                          .scores = scores,
+                                          .n_scores = 4};
+    assert_true(checks_run(&request, arena, &checked.differential));
+    const struct diagnosis *named = entry(&checked, "偏头痛"), *other = entry(&checked, second->name);
+    assert_true(fabs(named->confidence - (MODEL_WEIGHT * 0.5 + (1 - MODEL_WEIGHT) * support)) < 1e-12);
+    assert_string_equal(other->source, "kb"); /* not named, but scored */
+    assert_true(fabs(other->confidence - (MODEL_WEIGHT * 0.3 + (1 - MODEL_WEIGHT) * other->support)) < 1e-12);
+    assert_true(fabs(entry(&checked, "某病")->confidence - MODEL_WEIGHT * 0.2) < 1e-12);
+    arena_free(arena);
 }
 
 /* What is denied supports nothing by itself, and an entry without support is never before one with it. */
@@ -216,6 +258,8 @@ int main(void) {
         cmocka_unit_test(test_probability_of_a_name),
         cmocka_unit_test(test_rules_alone_rank_the_knowledge_base),
         cmocka_unit_test(test_model_and_knowledge_base_agree_or_not),
+        cmocka_unit_test(test_a_marked_name_is_unknown_and_stands_last),
+        cmocka_unit_test(test_shares_of_scored_names_are_the_models_part),
         cmocka_unit_test(test_support_needs_a_present_finding),
         cmocka_unit_test(test_an_alias_and_its_name_are_one_entry),
         cmocka_unit_test(test_age_and_sex_speak_against),
