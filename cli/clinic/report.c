@@ -53,13 +53,12 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
                           &report->findings) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
-        !dangers_find(&clinic->kb, &report->patient, &report->findings, &report->warnings, arena,
-                      &report->must_not_miss))
+        !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
+                           &report->candidates) ||
+        !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss))
         return fail_memory(failure);
-    struct check_request request = {.kb = &clinic->kb,
-                                    .patient = &report->patient,
-                                    .findings = &report->findings,
-                                    .threshold = threshold};
+    struct check_request request = {
+        .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     suggest_tests(report);
     return true;
@@ -77,8 +76,7 @@ bool report_complete(struct report *report, const struct clinic *clinic, const s
         return fail_memory(failure);
     report->removed = *output->removed;
     struct check_request request = {.kb = &clinic->kb,
-                                    .patient = &report->patient,
-                                    .findings = &report->findings,
+                                    .candidates = &report->candidates,
                                     .threshold = threshold,
                                     .answer = &answer,
                                     .answer_text = output->answer,

@@ -43,6 +43,7 @@ struct report {
     struct span input;
     struct findings findings;
     struct warnings warnings;
+    struct candidates candidates; /* as the findings rank them */
     struct dangers must_not_miss;
     struct differential differential;
     struct suggested_test *tests;
