@@ -48,7 +48,7 @@ static bool see_measured(const struct observations *in, const struct vitals *vit
         if (!words) return false;
         if (value >= measured->at_least)
             see_with_broader(in, measured->symptom, words);
-        else
+        else if (in->kb->broader[measured->symptom] == TERM_NONE)
             note(&in->signs[measured->symptom], DENIED, words);
     }
     return true;
