@@ -6,7 +6,7 @@
 static const double RATIO[] = {0, 0.7, 1.5, 2.5};
 static const double COMMON = 0.7, AGE = 0.3, SEX = 0.4, DEPARTMENT = 0.5;
 static const double DENIED_SHARE = 0.6, REFUTED_SHARE = 0.1;
-static const double UNEXPLAINED = 1.0, NOT_TYPICAL = 0.8;
+static const double UNEXPLAINED = 1.0, UNEXPLAINED_CHIEF = 1.0, NOT_TYPICAL = 0.8;
 static const double OTHER = 0.5, SPREAD = 1.3;
 static const double LIFE_YEARS = 100;
 
@@ -73,7 +73,8 @@ static double rate_unexplained(const struct rating *in) {
     double sum = 0;
     for (size_t i = 0; i < in->observations->n_told; i++)
         if (!explains(in, in->observations->told[i])) sum -= UNEXPLAINED;
-    return sum;
+    size_t chief = in->observations->chief;
+    return chief != TERM_NONE && !explains(in, chief) ? sum - UNEXPLAINED_CHIEF : sum;
 }
 
 /* Of a denied symptom whose broader one is denied and listed too, only the broader one counts. */

@@ -13,6 +13,7 @@
  *   seen sign           RATIO[w] for w > 0, -RATIO[-w] for w < 0
  *   denied sign         -DENIED_SHARE RATIO[w] for w > 0, +REFUTED_SHARE RATIO[-w] for w < 0
  *   symptom told that d does not explain       -UNEXPLAINED
+ *   the chief complaint (told first) not explained      -UNEXPLAINED_CHIEF besides
  *   none of d's weight-3 signs seen            -NOT_TYPICAL
  *   not mentioned                              nothing: it was not asked
  * d explains a symptom when it lists it, a broader one, or a kind of it ("腹痛" by 右下腹痛). Related symptoms

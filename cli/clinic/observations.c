@@ -137,7 +137,9 @@ static struct observation observe_term(const struct sign *sign, const struct fin
 
 bool observe(const struct kb *kb, const struct patient *patient, const struct findings *findings,
              struct arena *arena, struct observations *observations) {
-    *observations = (struct observations){.kb = kb, .patient = patient};
+    bool any = findings->positive.count > 0;
+    *observations = (struct observations){
+        .kb = kb, .patient = patient, .chief = any ? findings->positive.items[0].symptom : TERM_NONE};
     observations->signs = arena_new(arena, kb->n_signs * sizeof *observations->signs);
     if (!observations->signs || !see_symptoms(observations, findings, arena)) return false;
     for (size_t i = kb->symptoms.n_terms; i < kb->n_signs; i++) {

@@ -24,6 +24,7 @@ struct observations {
     struct observation *signs; /* [kb.n_signs] */
     size_t *told;              /* symptoms seen of which no kind is seen: what a disease must explain */
     size_t n_told;
+    size_t chief; /* the symptom told first, for which the patient comes; TERM_NONE without one */
 };
 
 /* The patient and the findings must outlive *observations. false: memory refused. */
