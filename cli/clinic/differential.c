@@ -7,14 +7,19 @@ static const double RATIO[] = {0, 0.7, 1.5, 2.5};
 static const double COMMON = 0.7, AGE = 0.3, SEX = 0.4, DEPARTMENT = 0.5;
 static const double DENIED_SHARE = 0.6, REFUTED_SHARE = 0.1;
 static const double UNEXPLAINED = 1.0, UNEXPLAINED_CHIEF = 1.0, NOT_TYPICAL = 0.8;
-static const double OTHER = 0.5, SPREAD = 1.3;
+static const double OTHER = 0, SPREAD = 0.8;
 static const double LIFE_YEARS = 100;
 
-double likelihood_ratio(double weight, enum sighting sighting) {
+/* The natural logarithm of the ratio that a sign of this weight gives. */
+static double likelihood_ratio(double weight, enum sighting sighting) {
     double ratio = RATIO[(size_t)fabs(weight)];
     if (sighting == SEEN) return weight > 0 ? ratio : -ratio;
     if (sighting == DENIED) return weight > 0 ? -DENIED_SHARE * ratio : REFUTED_SHARE * ratio;
     return 0;
+}
+
+double answer_odds(double weight, enum sighting answer) {
+    return exp(likelihood_ratio(weight, answer) / SPREAD);
 }
 
 bool disease_is_supported(const struct disease *disease, const struct observations *observations) {

@@ -22,9 +22,10 @@
  *
  *   P(d) = exp(score(d) / SPREAD) / (exp(OTHER / SPREAD) + sum over candidates of exp(score / SPREAD))
  *
- * OTHER stands for all that the knowledge base does not know; SPREAD > 1 allows for findings that are not
- * independent. Both, and the steps above (differential.c), were chosen on the tuning half of
- * tests/eval/differential.jsonl; the other half is for judging alone. */
+ * OTHER stands for all that the knowledge base does not know; SPREAD says how much a step of score is worth.
+ * The steps (differential.c) were chosen on the tuning half of tests/eval/differential.jsonl, whose other half
+ * only judges them. SPREAD is wider than that half alone would have it: written cases are clearer than
+ * patients, and a probability that is too modest costs a question, one that is too bold an illness. */
 #ifndef CLINIC_DIFFERENTIAL_H
 #define CLINIC_DIFFERENTIAL_H
 
@@ -48,8 +49,8 @@ struct candidates {
  * among them. What is denied supports nothing by itself. */
 bool disease_is_supported(const struct disease *disease, const struct observations *observations);
 
-/* The natural logarithm of the ratio that a sign of this weight gives, seen or denied. */
-double likelihood_ratio(double weight, enum sighting sighting);
+/* By which factor an answer about a sign of this weight changes a disease's odds. */
+double answer_odds(double weight, enum sighting answer);
 
 /* The diseases that fit the patient and explain a symptom, most probable first, the knowledge base's order
  * among equals. Diseases that are kinds of one another (kind_of) are near relations: the best of them leads

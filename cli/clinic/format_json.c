@@ -175,6 +175,18 @@ static json_t *must_not_miss(struct writing *out, const struct dangers *dangers)
     return array;
 }
 
+static json_t *next_questions(struct writing *out, const struct questions *questions) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < questions->count; i++) {
+        json_t *object = json_object();
+        put(out, object, "symptom", text_value(questions->items[i].symptom));
+        put(out, object, "question", text_value(questions->items[i].text));
+        put(out, object, "reason", text_value(questions->items[i].reason));
+        push(out, array, object);
+    }
+    return array;
+}
+
 /* The model's answer with the remark on it; "" without an answer. */
 static json_t *narrative(const char *answer) {
     return *answer ? json_sprintf("%s\n\n%s", answer, REPORT_MODEL_REMARK) : text_value("");
@@ -221,6 +233,7 @@ static json_t *whole(struct writing *out, const struct report *report) {
     put(out, object, "warnings", warnings(out, &report->warnings));
     put(out, object, "urgency", text_value(urgency_name(report->warnings.urgency)));
     put(out, object, "must_not_miss", must_not_miss(out, &report->must_not_miss));
+    put(out, object, "next_questions", next_questions(out, &report->questions));
     put(out, object, "narrative", narrative(report->narrative));
     put(out, object, "reasoning", text_or_null(report->reasoning));
     put(out, object, "removed", removed(out, &report->removed));

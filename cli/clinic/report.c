@@ -48,6 +48,7 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     report->id = new_uuid(arena);
     report->created = local_time(arena);
     struct passage passage;
+    struct missing_signs missing;
     if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
@@ -55,7 +56,10 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
                         &report->warnings) ||
         !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
                            &report->candidates) ||
-        !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss))
+        !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss) ||
+        !redflags_missing(&clinic->redflags, &passage, &report->patient, &report->findings,
+                          report->warnings.urgency, arena, &missing) ||
+        !questions_choose(&report->candidates, &missing, arena, &report->questions))
         return fail_memory(failure);
     struct check_request request = {
         .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};

@@ -50,7 +50,8 @@ static void take_case(const json_t *record, struct arena *arena, struct patient 
     if (json_is_true(json_object_get(record, "pregnant"))) patient->pregnancy = PREGNANCY_YES;
     if (days) {
         findings->durations = arena_new(arena, sizeof *findings->durations);
-        findings->durations[findings->n_durations++] = (struct duration){.text = "病程", .days = json_number_value(days)};
+        findings->durations[findings->n_durations++] =
+            (struct duration){.text = "病程", .days = json_number_value(days)};
     }
     take_symptoms(record, "present", &findings->positive, arena);
     take_symptoms(record, "denied", &findings->negative, arena);
@@ -88,8 +89,8 @@ struct tally {
 static bool names(const json_t *record, const char *key, const struct candidate *candidate) {
     size_t i;
     const json_t *name;
-    json_array_foreach(json_object_get(record, key), i, name)
-        if (strcmp(json_string_value(name), candidate->disease->name) == 0) return true;
+    json_array_foreach(json_object_get(record, key), i,
+                       name) if (strcmp(json_string_value(name), candidate->disease->name) == 0) return true;
     return false;
 }
 
@@ -117,9 +118,10 @@ static double calibration_error(const struct tally *tally) {
 }
 
 static void print_tally(const char *half, const struct tally *tally) {
-    print_message("%s: %g cases, first %.3f, among three %.3f, Brier %.3f, log loss %.3f, calibration error %.3f\n",
-                  half, tally->cases, tally->first / tally->cases, tally->among / tally->cases,
-                  tally->brier / tally->cases, tally->log_loss / tally->cases, calibration_error(tally));
+    print_message(
+        "%s: %g cases, first %.3f, among three %.3f, Brier %.3f, log loss %.3f, calibration error %.3f\n",
+        half, tally->cases, tally->first / tally->cases, tally->among / tally->cases,
+        tally->brier / tally->cases, tally->log_loss / tally->cases, calibration_error(tally));
     for (size_t i = 0; i < N_BINS; i++)
         if (tally->binned[i] > 0)
             print_message("  claimed %.2f, right %.2f (%g cases)\n", tally->claimed[i] / tally->binned[i],
