@@ -135,10 +135,10 @@ def check_relations(kb, symptoms, faults):
             if kind in owner:
                 faults.add(f"broader {entry['name']}", f"{kind!r} is already a kind of {owner[kind]}")
             owner.setdefault(kind, entry["name"])
-    for field in ("measured", "questions"):
+    for field, key in (("measured", "symptom"), ("questions", "symptom"), ("synonyms", "means")):
         for entry in kb.get(field, []):
-            if entry["symptom"] not in symptoms:
-                faults.add(field, f"{entry['symptom']!r} is not the name of a symptom")
+            if entry[key] not in symptoms:
+                faults.add(field, f"{entry[key]!r} is not the name of a symptom")
 
 
 def summary(kb, schema_applied):

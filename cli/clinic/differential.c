@@ -6,8 +6,8 @@
 static const double RATIO[] = {0, 0.7, 1.5, 2.5};
 static const double COMMON = 0.7, AGE = 0.3, SEX = 0.4, DEPARTMENT = 0.5;
 static const double DENIED_SHARE = 0.6, REFUTED_SHARE = 0.1;
-static const double UNEXPLAINED = 1.0, UNEXPLAINED_CHIEF = 1.0, NOT_TYPICAL = 0.8;
-static const double OTHER = 0, SPREAD = 0.8;
+static const double UNEXPLAINED = 1.2, UNEXPLAINED_CHIEF = 1.0, NOT_TYPICAL = 0.8;
+static const double OTHER = 0, SPREAD = 0.8, LAPSE = 0.03;
 static const double LIFE_YEARS = 100;
 
 /* The natural logarithm of the ratio that a sign of this weight gives. */
@@ -177,7 +177,7 @@ static void find_probabilities(struct candidates *candidates) {
         candidates->items[i].probability = exp((candidates->items[i].score - best) / SPREAD);
         sum += candidates->items[i].probability;
     }
-    for (size_t i = 0; i < candidates->count; i++) candidates->items[i].probability /= sum;
+    for (size_t i = 0; i < candidates->count; i++) candidates->items[i].probability *= (1 - LAPSE) / sum;
 }
 
 static const struct disease *root_of(const struct disease *disease) {

@@ -20,9 +20,9 @@
  * count once: a broader symptom adds only what exceeds the sum of its kinds that are seen, and a denied kind
  * adds nothing beside its denied broader one.
  *
- *   P(d) = exp(score(d) / SPREAD) / (exp(OTHER / SPREAD) + sum over candidates of exp(score / SPREAD))
+ *   P(d) = (1 - LAPSE) exp(score(d) / SPREAD) / (exp(OTHER / SPREAD) + sum over candidates of exp(score / SPREAD))
  *
- * OTHER stands for all that the knowledge base does not know; SPREAD says how much a step of score is worth.
+ * LAPSE is the chance that the findings were misread altogether: nothing is certain. OTHER stands for all that the knowledge base does not know; SPREAD says how much a step of score is worth.
  * The steps (differential.c) were chosen on the tuning half of tests/eval/differential.jsonl, whose other half
  * only judges them. SPREAD is wider than that half alone would have it: written cases are clearer than
  * patients, and a probability that is too modest costs a question, one that is too bold an illness. */

@@ -65,6 +65,11 @@ struct measured {
     size_t symptom;
 };
 
+/* A trigger that says the same as a symptom: "吃饭后加重" is 饭后加重. */
+struct synonym {
+    size_t sign, symptom;
+};
+
 /* Owned by the arena it was loaded into. */
 struct kb {
     const char *source; /* the file's path, or that it is compiled in */
@@ -78,6 +83,8 @@ struct kb {
         *questions; /* [symptoms.n_terms]: how a patient is asked for it; NULL: "有没有" and its name */
     struct measured *measured;
     size_t n_measured;
+    struct synonym *synonyms;
+    size_t n_synonyms;
     struct disease *diseases;
     size_t n_diseases;
     struct wordlist disease_names; /* a term is an index in diseases */

@@ -8,6 +8,7 @@ const char *const FINDING_FIELDS[] = {"symptom",   "site",    "quality",    "agg
                                       "age",       "patient", "weight",     NULL};
 static const char *const BROADER_FIELDS[] = {"name", "kinds", NULL};
 static const char *const MEASURED_FIELDS[] = {"vital", "at_least", "symptom", NULL};
+static const char *const SYNONYM_FIELDS[] = {"aggravating", "relieving", "means", NULL};
 static const char *const QUESTION_FIELDS[] = {"symptom", "ask", NULL};
 
 bool signs_begin(const struct kb_loading *loading) {
@@ -145,31 +146,63 @@ static bool load_question(const struct kb_loading *loading, const struct record 
            record_string(entry, "ask", loading->arena, &loading->kb->questions[symptom], loading->failure);
 }
 
-static bool load_entries(const struct kb_loading *loading, const struct record *root, const char *field,
-                         const char *const *fields,
-                         bool (*load)(const struct kb_loading *, const struct record *)) {
+static bool load_synonym(const struct kb_loading *loading, const struct record *entry) {
+    struct kb *kb = loading->kb;
+    struct synonym read;
+    if (!sign_read(loading, entry, &read.sign) || !read_symptom(loading, entry, "means", &read.symptom))
+        return false;
+    kb->synonyms[kb->n_synonyms++] = read;
+    return true;
+}
+
+/* The entries of one optional array. */
+struct entries {
+    const char *field;
+    const char *const *fields;
+    bool (*load)(const struct kb_loading *, const struct record *);
+};
+
+static bool load_entries(const struct kb_loading *loading, const struct record *root,
+                         const struct entries *entries) {
     size_t count = 0;
-    if (!record_has(root, field)) return true;
-    if (!record_count(root, field, &count, loading->failure)) return false;
-    if (load == load_measured &&
-        !(loading->kb->measured = arena_new(loading->arena, count * sizeof *loading->kb->measured)))
-        return fail_memory(loading->failure);
+    if (!record_has(root, entries->field)) return true;
+    if (!record_count(root, entries->field, &count, loading->failure)) return false;
     for (size_t i = 0; i < count; i++) {
         struct record entry;
-        if (!record_element(root, field, i, fields, &entry, loading->failure) || !load(loading, &entry))
+        if (!record_element(root, entries->field, i, entries->fields, &entry, loading->failure) ||
+            !entries->load(loading, &entry))
             return false;
     }
     return true;
 }
 
+/* Room for all entries of an optional array. */
+static bool new_array(const struct kb_loading *loading, const struct record *root, const char *field,
+                      size_t item_size, void **array) {
+    size_t count = 0;
+    if (record_has(root, field) && !record_count(root, field, &count, loading->failure)) return false;
+    *array = arena_new(loading->arena, count * item_size);
+    return *array || fail_memory(loading->failure);
+}
+
 bool symptom_relations_load(const struct kb_loading *loading, const struct record *root) {
+    static const struct entries ARRAYS[] = {{"broader", BROADER_FIELDS, load_kinds},
+                                            {"measured", MEASURED_FIELDS, load_measured},
+                                            {"synonyms", SYNONYM_FIELDS, load_synonym},
+                                            {"questions", QUESTION_FIELDS, load_question}};
     struct kb *kb = loading->kb;
     size_t n_symptoms = kb->symptoms.n_terms;
+    void *measured, *synonyms;
     kb->broader = arena_new(loading->arena, n_symptoms * sizeof *kb->broader);
     kb->questions = arena_new(loading->arena, n_symptoms * sizeof *kb->questions);
     if (!kb->broader || !kb->questions) return fail_memory(loading->failure);
+    if (!new_array(loading, root, "measured", sizeof *kb->measured, &measured) ||
+        !new_array(loading, root, "synonyms", sizeof *kb->synonyms, &synonyms))
+        return false;
+    kb->measured = measured;
+    kb->synonyms = synonyms;
     for (size_t i = 0; i < n_symptoms; i++) kb->broader[i] = TERM_NONE;
-    return load_entries(loading, root, "broader", BROADER_FIELDS, load_kinds) &&
-           load_entries(loading, root, "measured", MEASURED_FIELDS, load_measured) &&
-           load_entries(loading, root, "questions", QUESTION_FIELDS, load_question);
+    for (size_t i = 0; i < sizeof ARRAYS / sizeof *ARRAYS; i++)
+        if (!load_entries(loading, root, &ARRAYS[i])) return false;
+    return true;
 }

@@ -91,14 +91,16 @@ static bool within(const struct sign *sign, double value) {
     return sign->at_least ? value >= sign->bound : value <= sign->bound;
 }
 
-static struct observation observe_course(const struct sign *sign, const struct findings *findings) {
-    struct observation observation = {NOT_MENTIONED, NULL};
-    for (size_t i = 0; i < findings->n_durations && observation.sighting != SEEN; i++) {
+static bool observe_course(const struct sign *sign, const struct findings *findings, struct arena *arena,
+                           struct observation *observation) {
+    for (size_t i = 0; i < findings->n_durations && observation->sighting != SEEN; i++) {
         const struct duration *duration = &findings->durations[i];
-        if (!isnan(duration->days))
-            observation = (struct observation){within(sign, duration->days) ? SEEN : DENIED, duration->text};
+        if (isnan(duration->days)) continue;
+        const char *words = arena_format(arena, "病程%s", duration->text);
+        if (!words) return false;
+        *observation = (struct observation){within(sign, duration->days) ? SEEN : DENIED, words};
     }
-    return observation;
+    return true;
 }
 
 static bool observe_age(const struct sign *sign, const struct patient *patient, struct arena *arena,
@@ -135,6 +137,15 @@ static struct observation observe_term(const struct sign *sign, const struct fin
     return (struct observation){NOT_MENTIONED, NULL};
 }
 
+/* Not told as complaints of their own, so no disease has to explain them. */
+static void see_synonyms(const struct observations *in) {
+    for (size_t i = 0; i < in->kb->n_synonyms; i++) {
+        const struct synonym *synonym = &in->kb->synonyms[i];
+        if (in->signs[synonym->sign].sighting == SEEN)
+            note(&in->signs[synonym->symptom], SEEN, in->signs[synonym->sign].words);
+    }
+}
+
 bool observe(const struct kb *kb, const struct patient *patient, const struct findings *findings,
              struct arena *arena, struct observations *observations) {
     bool any = findings->positive.count > 0;
@@ -145,16 +156,17 @@ bool observe(const struct kb *kb, const struct patient *patient, const struct fi
     for (size_t i = kb->symptoms.n_terms; i < kb->n_signs; i++) {
         const struct sign *sign = &kb->signs[i];
         struct observation *observation = &observations->signs[i];
-        if (sign->kind == SIGN_COURSE)
-            *observation = observe_course(sign, findings);
-        else if (sign->kind == SIGN_PREGNANT)
+        if (sign->kind == SIGN_PREGNANT)
             *observation = observe_pregnancy(patient);
-        else if (sign->kind != SIGN_AGE)
+        else if (sign->kind != SIGN_AGE && sign->kind != SIGN_COURSE)
             *observation = observe_term(sign, findings);
-        else if (!observe_age(sign, patient, arena, observation))
+        else if (sign->kind == SIGN_AGE ? !observe_age(sign, patient, arena, observation)
+                                        : !observe_course(sign, findings, arena, observation))
             return false;
     }
-    return find_told(observations, arena);
+    if (!find_told(observations, arena)) return false;
+    see_synonyms(observations);
+    return true;
 }
 
 /* ---- evidence */
@@ -168,17 +180,31 @@ static const char *denial(struct arena *arena, const struct sign *sign, const ch
     return arena_format(arena, "无%s", sign->name);
 }
 
+/* Whether what is said of a symptom was said of a broader one: "无发热" of 高热. */
+static bool is_inherited(const struct observations *in, size_t sign) {
+    size_t above = sign < in->kb->symptoms.n_terms ? in->kb->broader[sign] : TERM_NONE;
+    return above != TERM_NONE && in->signs[sign].sighting == DENIED &&
+           in->signs[above].words == in->signs[sign].words;
+}
+
+static bool is_among(const struct strings *strings, const char *text) {
+    for (size_t i = 0; i < strings->count; i++)
+        if (strcmp(strings->items[i], text) == 0) return true;
+    return false;
+}
+
 bool evidence_find(const struct observations *observations, const struct disease *disease,
                    struct arena *arena, struct strings *evidence, struct strings *against) {
     for (size_t i = 0; i < disease->n_weights; i++) {
         const struct weight *weight = &disease->weights[i];
         const struct observation *observation = &observations->signs[weight->sign];
-        if (observation->sighting == NOT_MENTIONED) continue;
-        bool seen = observation->sighting == SEEN;
+        if (observation->sighting == NOT_MENTIONED || is_inherited(observations, weight->sign)) continue;
+        bool seen = observation->sighting == SEEN, speaks_for = (weight->weight > 0) == seen;
         const char *words = seen ? observation->words
                                  : denial(arena, &observations->kb->signs[weight->sign], observation->words);
-        if (!words || !strings_add((weight->weight > 0) == seen ? evidence : against, arena, words))
-            return false;
+        if (!words) return false;
+        if (is_among(speaks_for ? against : evidence, words)) continue;
+        if (!strings_add(speaks_for ? evidence : against, arena, words)) return false;
     }
     return disease_fits(disease, observations->patient) || strings_add(against, arena, "年龄或性别不符");
 }

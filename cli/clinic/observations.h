@@ -15,6 +15,7 @@ struct observation {
  *   - whoever has one kind of a symptom has the symptom, and whoever denies a symptom denies its kinds;
  *   - a measured value (kb.measured) makes its symptoms seen, or denies those that it does not reach and that
  *     are no kind of another (38.5℃ is no denial of 高热: the fever may rise);
+ *   - a trigger shows the symptom that says the same (kb.synonyms);
  *   - a course or an age is seen when one of the patient's durations (the age) is within the bound, and denied
  *     when none is; not mentioned while none is known.
  * Sites, qualities, triggers, history and medicines are seen or not mentioned. */

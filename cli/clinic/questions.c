@@ -11,6 +11,7 @@ struct option {
     size_t symptom;
     double gain;
     const char *reason;
+    const char *rule; /* the message of the rule that lacks it; NULL: none */
 };
 
 struct choosing {
@@ -65,6 +66,7 @@ static bool rate_urgency(const struct choosing *in, const struct missing_signs *
     for (size_t i = 0; i < missing->count; i++)
         if (strcmp(missing->items[i].symptom, name) == 0) {
             option->gain += URGENCY;
+            option->rule = missing->items[i].message;
             option->reason = arena_format(in->arena, "若有，%s", missing->items[i].message);
             return option->reason != NULL;
         }
@@ -101,15 +103,23 @@ static size_t root_of(const struct kb *kb, size_t symptom) {
     return symptom;
 }
 
-/* The best option left; those related to it are taken with it. NULL when none is worth a question. */
-static const struct option *take_best(const struct choosing *in, struct option *options, size_t count) {
+/* What a question leaves of the options: none of the related symptoms, and of the same rule's symptoms what they
+ * tell besides. */
+static void withdraw(const struct choosing *in, struct option *options, size_t count,
+                     const struct option *taken) {
+    struct option best = *taken;
+    size_t root = root_of(in->kb, best.symptom);
+    for (size_t i = 0; i < count; i++) {
+        if (best.rule && options[i].rule == best.rule) options[i].gain -= URGENCY;
+        if (root_of(in->kb, options[i].symptom) == root) options[i].gain = 0;
+    }
+}
+
+/* The best option left. NULL when none is worth a question. */
+static const struct option *best_option(const struct option *options, size_t count) {
     const struct option *best = NULL;
     for (size_t i = 0; i < count; i++)
         if (options[i].gain >= LEAST_CHANGE && (!best || options[i].gain > best->gain)) best = &options[i];
-    if (!best) return NULL;
-    size_t root = root_of(in->kb, best->symptom);
-    for (size_t i = 0; i < count; i++)
-        if (root_of(in->kb, options[i].symptom) == root) options[i].gain = 0;
     return best;
 }
 
@@ -134,9 +144,10 @@ bool questions_choose(const struct candidates *candidates, const struct missing_
     size_t count = 0;
     if (!options || !list_options(&in, missing, options, &count)) return false;
     while (questions->count < MOST_QUESTIONS) {
-        const struct option *best = take_best(&in, options, count);
+        const struct option *best = best_option(options, count);
         if (!best) break;
         if (!add_question(&in, best, questions)) return false;
+        withdraw(&in, options, count, best);
     }
     return true;
 }
