@@ -135,6 +135,9 @@ def check_relations(kb, symptoms, faults):
             if kind in owner:
                 faults.add(f"broader {entry['name']}", f"{kind!r} is already a kind of {owner[kind]}")
             owner.setdefault(kind, entry["name"])
+    for name in kb.get("circumstances", []):
+        if name not in symptoms:
+            faults.add("circumstances", f"{name!r} is not the name of a symptom")
     for field, key in (("measured", "symptom"), ("questions", "symptom"), ("synonyms", "means")):
         for entry in kb.get(field, []):
             if entry[key] not in symptoms:

@@ -24,14 +24,14 @@ double answer_odds(double weight, enum sighting answer) {
 
 bool disease_is_supported(const struct disease *disease, const struct observations *observations) {
     double total = 0;
-    bool symptom = false;
+    bool complaint = false;
     for (size_t i = 0; i < disease->n_weights; i++) {
         const struct weight *weight = &disease->weights[i];
         if (weight->weight <= 0 || observations->signs[weight->sign].sighting != SEEN) continue;
         total += weight->weight;
-        symptom = symptom || weight->sign < observations->kb->symptoms.n_terms;
+        complaint = complaint || is_complaint(observations->kb, weight->sign);
     }
-    return symptom && total >= 2;
+    return complaint && total >= 2;
 }
 
 /* ---- what a disease explains */
@@ -148,7 +148,7 @@ static double rate_prior(const struct disease *disease, const struct patient *pa
 static bool explains_any(const struct rating *in) {
     for (size_t i = 0; i < in->disease->n_weights; i++) {
         const struct weight *weight = &in->disease->weights[i];
-        if (weight->weight > 0 && weight->sign < in->observations->kb->symptoms.n_terms &&
+        if (weight->weight > 0 && is_complaint(in->observations->kb, weight->sign) &&
             in->observations->signs[weight->sign].sighting == SEEN)
             return true;
     }

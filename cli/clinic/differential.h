@@ -45,14 +45,14 @@ struct candidates {
     size_t n_leading; /* that stand for themselves and their near relations */
 };
 
-/* Whether what is seen speaks for the disease: one sign of weight 2 or more, or two of weight 1, a symptom
- * among them. What is denied supports nothing by itself. */
+/* Whether what is seen speaks for the disease: one sign of weight 2 or more, or two of weight 1, a
+ * complaint among them. What is denied supports nothing by itself. */
 bool disease_is_supported(const struct disease *disease, const struct observations *observations);
 
 /* By which factor an answer about a sign of this weight changes a disease's odds. */
 double answer_odds(double weight, enum sighting answer);
 
-/* The diseases that fit the patient and explain a symptom, most probable first, the knowledge base's order
+/* The diseases that fit the patient and explain a complaint, most probable first, the knowledge base's order
  * among equals. Diseases that are kinds of one another (kind_of) are near relations: the best of them leads
  * with the probability of all, the others follow behind all leading ones, so that one illness under several
  * names does not fill the top. department: where the patient is seen, or NULL. false: memory refused. */

@@ -78,7 +78,8 @@ struct kb {
     struct wordlist symptoms;
     struct sign *signs; /* the symptoms first: a symptom's sign is its term */
     size_t n_signs;
-    size_t *broader; /* [symptoms.n_terms]: the symptom that it is a kind of, or TERM_NONE */
+    bool *circumstance; /* [symptoms.n_terms]: how or when a complaint comes, no complaint by itself */
+    size_t *broader;    /* [symptoms.n_terms]: the symptom that it is a kind of, or TERM_NONE */
     const char *
         *questions; /* [symptoms.n_terms]: how a patient is asked for it; NULL: "有没有" and its name */
     struct measured *measured;

@@ -5,9 +5,9 @@
 /* Ages above any person's: an open end. */
 static const double OLDEST_YEARS = 150;
 
-static const char *const KB_FIELDS[] = {"schema",    "version",  "note",     "departments",
-                                        "symptoms",  "broader",  "measured", "synonyms",
-                                        "questions", "diseases", NULL};
+static const char *const KB_FIELDS[] = {"schema",        "version",   "note",     "departments",
+                                        "symptoms",      "broader",   "measured", "synonyms",
+                                        "circumstances", "questions", "diseases", NULL};
 static const char *const SYMPTOM_FIELDS[] = {"name", "aliases", NULL};
 static const char *const DISEASE_FIELDS[] = {
     "name",     "aliases", "icd10",         "departments", "ages",       "sex",     "commonness", "basis",

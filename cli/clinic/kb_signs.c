@@ -140,6 +140,19 @@ static bool load_measured(const struct kb_loading *loading, const struct record 
     return true;
 }
 
+static bool load_circumstances(const struct kb_loading *loading, const struct record *root) {
+    struct strings names = {0};
+    if (!record_has(root, "circumstances")) return true;
+    if (!record_strings(root, "circumstances", loading->arena, &names, loading->failure)) return false;
+    for (size_t i = 0; i < names.count; i++) {
+        size_t symptom = wordlist_find(&loading->kb->symptoms, span_of(names.items[i]));
+        if (symptom == TERM_NONE)
+            return record_refuse(root, "circumstances", "symptoms 中的名称的数组", loading->failure);
+        loading->kb->circumstance[symptom] = true;
+    }
+    return true;
+}
+
 static bool load_question(const struct kb_loading *loading, const struct record *entry) {
     size_t symptom;
     return read_symptom(loading, entry, "symptom", &symptom) &&
@@ -195,7 +208,8 @@ bool symptom_relations_load(const struct kb_loading *loading, const struct recor
     void *measured, *synonyms;
     kb->broader = arena_new(loading->arena, n_symptoms * sizeof *kb->broader);
     kb->questions = arena_new(loading->arena, n_symptoms * sizeof *kb->questions);
-    if (!kb->broader || !kb->questions) return fail_memory(loading->failure);
+    kb->circumstance = arena_new(loading->arena, n_symptoms * sizeof *kb->circumstance);
+    if (!kb->broader || !kb->questions || !kb->circumstance) return fail_memory(loading->failure);
     if (!new_array(loading, root, "measured", sizeof *kb->measured, &measured) ||
         !new_array(loading, root, "synonyms", sizeof *kb->synonyms, &synonyms))
         return false;
@@ -204,5 +218,5 @@ bool symptom_relations_load(const struct kb_loading *loading, const struct recor
     for (size_t i = 0; i < n_symptoms; i++) kb->broader[i] = TERM_NONE;
     for (size_t i = 0; i < sizeof ARRAYS / sizeof *ARRAYS; i++)
         if (!load_entries(loading, root, &ARRAYS[i])) return false;
-    return true;
+    return load_circumstances(loading, root);
 }

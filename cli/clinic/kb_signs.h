@@ -24,7 +24,7 @@ const char *sign_field(const struct record *finding);
 /* The sign that a finding names, added to kb.signs when it is new. */
 bool sign_read(const struct kb_loading *loading, const struct record *finding, size_t *sign);
 
-/* The optional fields "broader", "measured", "synonyms" and "questions" of the file. */
+/* The optional fields "broader", "measured", "synonyms", "circumstances" and "questions" of the file. */
 bool symptom_relations_load(const struct kb_loading *loading, const struct record *root);
 
 #endif

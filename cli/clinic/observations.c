@@ -8,6 +8,10 @@ bool disease_fits(const struct disease *disease, const struct patient *patient) 
     return !disease->sex || !patient->sex || disease->sex == patient->sex;
 }
 
+bool is_complaint(const struct kb *kb, size_t sign) {
+    return sign < kb->symptoms.n_terms && !kb->circumstance[sign];
+}
+
 static void note(struct observation *observation, enum sighting sighting, const char *words) {
     if (observation->sighting == SEEN) return;
     *observation = (struct observation){sighting, words};
@@ -73,7 +77,7 @@ static bool find_told(struct observations *in, struct arena *arena) {
     for (size_t i = 0; i < kb->symptoms.n_terms; i++)
         if (in->signs[i].sighting == SEEN && kb->broader[i] != TERM_NONE) has_kind[kb->broader[i]] = true;
     for (size_t i = 0; i < kb->symptoms.n_terms; i++)
-        if (in->signs[i].sighting == SEEN && !has_kind[i]) in->told[in->n_told++] = i;
+        if (in->signs[i].sighting == SEEN && !has_kind[i] && is_complaint(kb, i)) in->told[in->n_told++] = i;
     return true;
 }
 
@@ -148,9 +152,10 @@ static void see_synonyms(const struct observations *in) {
 
 bool observe(const struct kb *kb, const struct patient *patient, const struct findings *findings,
              struct arena *arena, struct observations *observations) {
-    bool any = findings->positive.count > 0;
-    *observations = (struct observations){
-        .kb = kb, .patient = patient, .chief = any ? findings->positive.items[0].symptom : TERM_NONE};
+    *observations = (struct observations){.kb = kb, .patient = patient, .chief = TERM_NONE};
+    for (size_t i = 0; i < findings->positive.count && observations->chief == TERM_NONE; i++)
+        if (is_complaint(kb, findings->positive.items[i].symptom))
+            observations->chief = findings->positive.items[i].symptom;
     observations->signs = arena_new(arena, kb->n_signs * sizeof *observations->signs);
     if (!observations->signs || !see_symptoms(observations, findings, arena)) return false;
     for (size_t i = kb->symptoms.n_terms; i < kb->n_signs; i++) {

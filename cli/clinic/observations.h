@@ -23,9 +23,9 @@ struct observations {
     const struct kb *kb;
     const struct patient *patient;
     struct observation *signs; /* [kb.n_signs] */
-    size_t *told;              /* symptoms seen of which no kind is seen: what a disease must explain */
+    size_t *told;              /* complaints seen of which no kind is seen: what a disease must explain */
     size_t n_told;
-    size_t chief; /* the symptom told first, for which the patient comes; TERM_NONE without one */
+    size_t chief; /* the complaint told first, for which the patient comes; TERM_NONE without one */
 };
 
 /* The patient and the findings must outlive *observations. false: memory refused. */
@@ -36,6 +36,9 @@ bool observe(const struct kb *kb, const struct patient *patient, const struct fi
  * a negation. Age and sex that do not fit speak against. false: memory refused. */
 bool evidence_find(const struct observations *observations, const struct disease *disease,
                    struct arena *arena, struct strings *evidence, struct strings *against);
+
+/* Whether a sign is a symptom, and no circumstance. */
+bool is_complaint(const struct kb *kb, size_t sign);
 
 /* Whether the disease occurs in a patient of this age and sex, as far as they are known. */
 bool disease_fits(const struct disease *disease, const struct patient *patient);

@@ -194,23 +194,27 @@ bool redflags_check(const struct redflags *redflags, const struct passage *passa
 
 /* ---- what is missing to a rule */
 
-/* The one condition that keeps a rule from firing while a sign fulfils another; NULL when there is none. */
-static const struct alternatives *lacking(const struct checking *in, const struct redflag_rule *rule) {
+/* The one condition that keeps a rule from firing while the chief complaint fulfils another; NULL when there is
+ * none. chief: what that complaint alone shows. */
+static const struct alternatives *lacking(const struct checking *in, const struct checking *chief,
+                                          const struct redflag_rule *rule) {
     const struct alternatives *found = NULL;
-    bool sign_held = false;
+    bool about_chief = false;
     for (size_t i = 0; i < rule->n_all; i++) {
         bool held = false;
         for (size_t j = 0; j < rule->all[i].count; j++) {
             const struct alternative *alternative = &rule->all[i].items[j];
             if (!alternative_holds(in, alternative)) continue;
             held = true;
-            sign_held = sign_held || alternative->conditions[0].kind == CONDITION_SIGN;
+            const struct condition *first = &alternative->conditions[0];
+            about_chief =
+                about_chief || (first->kind == CONDITION_SIGN && is_seen(chief, first->sign, ANY_CLAUSE));
         }
         if (held) continue;
         if (found) return NULL;
         found = &rule->all[i];
     }
-    return sign_held ? found : NULL;
+    return about_chief ? found : NULL;
 }
 
 /* The symptoms that a sign stands for. */
@@ -231,15 +235,20 @@ static bool add_missing(const struct checking *in, size_t sign, const struct red
 }
 
 bool redflags_missing(const struct redflags *redflags, const struct passage *passage,
-                      const struct patient *patient, const struct findings *findings, enum urgency urgency,
-                      struct arena *arena, struct missing_signs *missing) {
-    struct checking in;
+                      const struct patient *patient, const struct findings *findings, const char *chief,
+                      enum urgency urgency, struct arena *arena, struct missing_signs *missing) {
+    struct checking in, alone = {.redflags = redflags};
+    size_t sign = chief ? wordlist_find(redflags->symptoms, span_of(chief)) : TERM_NONE;
     *missing = (struct missing_signs){0};
-    if (!begin_checking(&in, redflags, passage, patient, findings, arena)) return false;
+    if (sign == TERM_NONE) return true;
+    if (!begin_checking(&in, redflags, passage, patient, findings, arena) ||
+        !add_sign(&alone, arena, sign, 0))
+        return false;
+    qsort(alone.sightings, alone.n_sightings, sizeof *alone.sightings, compare_sightings);
     for (size_t i = 0; i < redflags->n_rules; i++) {
         const struct redflag_rule *rule = &redflags->rules[i];
         if (urgency_of(rule->level) <= urgency) continue;
-        const struct alternatives *condition = lacking(&in, rule);
+        const struct alternatives *condition = lacking(&in, &alone, rule);
         for (size_t j = 0; condition && j < condition->count; j++) {
             const struct alternative *alternative = &condition->items[j];
             bool one_sign =

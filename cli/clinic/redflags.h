@@ -63,9 +63,10 @@ struct missing_signs {
 };
 
 /* The symptoms, mentioned or not, whose presence alone would raise the urgency: that of a rule of a higher one
- * all of whose other conditions hold, one of them by a sign. In the order of the rules. false: memory refused. */
+ * all of whose other conditions hold, one of them by the chief complaint (a symptom's name; NULL: none). In the
+ * order of the rules. false: memory refused. */
 bool redflags_missing(const struct redflags *redflags, const struct passage *passage,
-                      const struct patient *patient, const struct findings *findings, enum urgency urgency,
-                      struct arena *arena, struct missing_signs *missing);
+                      const struct patient *patient, const struct findings *findings, const char *chief,
+                      enum urgency urgency, struct arena *arena, struct missing_signs *missing);
 
 #endif

@@ -37,6 +37,16 @@ static void suggest_tests(struct report *report) {
     if (report->n_tests > MOST_TESTS) report->n_tests = MOST_TESTS;
 }
 
+static bool choose_questions(struct report *report, const struct clinic *clinic,
+                             const struct passage *passage) {
+    struct missing_signs missing;
+    size_t chief = report->candidates.observations.chief;
+    return redflags_missing(&clinic->redflags, passage, &report->patient, &report->findings,
+                            chief == TERM_NONE ? NULL : clinic->kb.symptoms.terms[chief],
+                            report->warnings.urgency, &report->arena, &missing) &&
+           questions_choose(&report->candidates, &missing, &report->arena, &report->questions);
+}
+
 bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
                   const char *department, struct span input, double threshold, struct failure *failure) {
     *report = (struct report){.patient = *patient,
@@ -48,7 +58,6 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     report->id = new_uuid(arena);
     report->created = local_time(arena);
     struct passage passage;
-    struct missing_signs missing;
     if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
@@ -57,9 +66,7 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
         !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
                            &report->candidates) ||
         !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss) ||
-        !redflags_missing(&clinic->redflags, &passage, &report->patient, &report->findings,
-                          report->warnings.urgency, arena, &missing) ||
-        !questions_choose(&report->candidates, &missing, arena, &report->questions))
+        !choose_questions(report, clinic, &passage))
         return fail_memory(failure);
     struct check_request request = {
         .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};
