@@ -9,7 +9,7 @@ static const size_t KB_LIMIT_BYTES = 32 * 1024 * 1024;
 static bool load_own_kb(struct clinic *clinic, const char *path, struct failure *failure) {
     struct span text;
     return file_read(path, KB_LIMIT_BYTES, STATUS_INPUT, &clinic->arena, &text, failure) &&
-           kb_load(&clinic->kb, &clinic->lexicon.symptoms, &clinic->arena, text, path, failure);
+           kb_load(&clinic->kb, &clinic->arena, text, path, &clinic->lexicon, failure);
 }
 
 bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *failure) {
@@ -23,8 +23,8 @@ bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *fai
                        &clinic->lexicon, failure))
         return false;
     if (kb_path) return load_own_kb(clinic, kb_path, failure);
-    return kb_load(&clinic->kb, &clinic->lexicon.symptoms, arena, embedded_span(&EMBEDDED_KNOWLEDGE),
-                   EMBEDDED_KNOWLEDGE.name, failure);
+    return kb_load(&clinic->kb, arena, embedded_span(&EMBEDDED_KNOWLEDGE), EMBEDDED_KNOWLEDGE.name,
+                   &clinic->lexicon, failure);
 }
 
 void clinic_close(struct clinic *clinic) {

@@ -172,6 +172,18 @@ static json_t *must_not_miss(struct json_writing *out, const struct dangers *dan
     return array;
 }
 
+static json_t *next_questions(struct json_writing *out, const struct questions *questions) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < questions->count; i++) {
+        json_t *object = json_object();
+        put_value(out, object, "symptom", text_value(questions->items[i].symptom));
+        put_value(out, object, "question", text_value(questions->items[i].text));
+        put_value(out, object, "reason", text_value(questions->items[i].reason));
+        push_value(out, array, object);
+    }
+    return array;
+}
+
 /* The model's answer with the remark on it; "" without an answer. */
 static json_t *narrative(const char *answer) {
     return *answer ? json_sprintf("%s\n\n%s", answer, REPORT_MODEL_REMARK) : text_value("");
@@ -213,6 +225,7 @@ static json_t *whole(struct json_writing *out, const struct report *report) {
     put_value(out, object, "warnings", warnings(out, &report->warnings));
     put_value(out, object, "urgency", text_value(urgency_name(report->warnings.urgency)));
     put_value(out, object, "must_not_miss", must_not_miss(out, &report->must_not_miss));
+    put_value(out, object, "next_questions", next_questions(out, &report->questions));
     put_value(out, object, "narrative", narrative(report->narrative));
     put_value(out, object, "reasoning", text_or_null(report->reasoning));
     put_value(out, object, "removed", removed(out, &report->removed));

@@ -247,6 +247,17 @@ static void put_differential(const struct report *report, const struct colours *
     for (size_t i = 0; i < report->differential.count; i++) put_diagnosis(report, i, colours, out);
 }
 
+static void put_questions(const struct questions *questions, const struct colours *colours,
+                          struct buffer *out) {
+    if (questions->count == 0) return;
+    put_title(colours, "建议追问", out);
+    for (size_t i = 0; i < questions->count; i++) {
+        const struct question *question = &questions->items[i];
+        buffer_format(out, "  %zu. %s%s%s%s%s\n", i + 1, question->text, colours->faint,
+                      question->reason[0] ? "  " : "", question->reason, colours->end);
+    }
+}
+
 static void put_tests(const struct report *report, const struct colours *colours, struct buffer *out) {
     if (report->n_tests == 0) return;
     put_title(colours, "建议检查", out);
@@ -272,6 +283,7 @@ void text_tail(const struct report *report, bool colour, struct buffer *out) {
     const struct colours *colours = colours_for(colour);
     put_remarks(report, colours, out);
     put_differential(report, colours, out);
+    put_questions(&report->questions, colours, out);
     /* The model's answer shows its tests itself. */
     if (!report->model.name) put_tests(report, colours, out);
     buffer_format(out, "\n%s%s%s\n", colours->title, REPORT_DISCLAIMER, colours->end);

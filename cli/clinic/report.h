@@ -6,6 +6,7 @@
 #include "cli/clinic/clinic.h"
 #include "cli/clinic/doses.h"
 #include "cli/clinic/must_not_miss.h"
+#include "cli/clinic/questions.h"
 
 #define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
 
@@ -48,8 +49,10 @@ struct report {
     struct span input;
     struct findings findings;
     struct warnings warnings;
+    struct candidates candidates; /* as the findings rank them */
     struct dangers must_not_miss;
     struct differential differential;
+    struct questions questions;
     struct suggested_test *tests;
     size_t n_tests;
     const char *narrative; /* the model's answer after the filters; "" without one */
