@@ -1,7 +1,7 @@
 /* One report: the patient's text through the rules, the model and the checks. */
 #include "cli/answering.h"
 #include "cli/clinic/file.h"
-#include "cli/clinic/report.h"
+#include "cli/clinic/prompt.h"
 #include "cli/commands.h"
 #include "cli/output.h"
 
@@ -44,17 +44,19 @@ static bool read_text(struct diagnosis_run *run, struct failure *failure) {
 /* ---- the prompt */
 
 static bool encode_prompt(struct diagnosis_run *run, struct failure *failure) {
-    struct buffer user = {0};
+    struct buffer system = {0}, user = {0};
     youtu_error error;
-    template_render(&run->template, &run->options->patient, run->text, &user);
+    prompt_system(&run->template, &system);
+    prompt_user(&run->template, &run->report, run->text, &PROMPT_FULL, &user);
     const youtu_message messages[] = {
-        {YOUTU_SYSTEM, run->template.system.data, run->template.system.length},
+        {YOUTU_SYSTEM, system.data, system.length},
         {YOUTU_USER, user.data, user.length},
     };
-    bool done = !user.failed || fail_memory(failure);
+    bool done = !(system.failed || user.failed) || fail_memory(failure);
     if (done && youtu_encode_chat(run->engine.tokenizer, messages, 2, run->options->think, &run->prompt,
                                   &error) != YOUTU_OK)
         done = engine_fail(failure, "编码", &error);
+    buffer_free(&system);
     buffer_free(&user);
     return done;
 }
@@ -168,14 +170,20 @@ static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     return report_complete(&run->report, &run->clinic, &output, run->options->confidence, failure);
 }
 
+/* Everything that the rules tell, and the template that the model is asked with. */
+static bool prepare_rules(struct diagnosis_run *run, struct failure *failure) {
+    const struct options *options = run->options;
+    return read_text(run, failure) && clinic_open(&run->clinic, options->kb, failure) &&
+           (!options->templates || template_check_all(options->templates, failure)) &&
+           report_begin(&run->report, &run->clinic, &options->patient, options->department, run->text,
+                        options->confidence, failure) &&
+           template_open(run->report.department, options->templates, &run->clinic.departments, &run->arena,
+                         &run->template, failure);
+}
+
 static bool make_report(struct diagnosis_run *run, struct failure *failure) {
     const struct options *options = run->options;
-    if (!read_text(run, failure) || !clinic_open(&run->clinic, options->kb, failure) ||
-        !template_open(options->department, options->templates, &run->arena, &run->template, failure) ||
-        (!options->rules_only && !prepare_model(run, failure)) ||
-        !report_begin(&run->report, &run->clinic, &options->patient, options->department, run->text,
-                      options->confidence, failure))
-        return false;
+    if (!prepare_rules(run, failure) || (!options->rules_only && !prepare_model(run, failure))) return false;
     terminal_catch_interrupt();
     if (!options->rules_only) name_model(run);
     return show_head(run, failure) && (options->rules_only || ask_model(run, failure)) &&

@@ -20,7 +20,9 @@ bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *fai
         !lexicon_load(&clinic->lexicon, arena, embedded_span(&EMBEDDED_LEXICON), EMBEDDED_LEXICON.name,
                       failure) ||
         !redflags_load(&clinic->redflags, arena, embedded_span(&EMBEDDED_REDFLAGS), EMBEDDED_REDFLAGS.name,
-                       &clinic->built_in.symptoms, failure))
+                       &clinic->built_in.symptoms, failure) ||
+        !departments_load(&clinic->departments, arena, embedded_span(&EMBEDDED_DEPARTMENTS),
+                          EMBEDDED_DEPARTMENTS.name, failure))
         return false;
     clinic->built_in.symptoms.infixes = &clinic->lexicon.infixes;
     clinic->kb = clinic->built_in;

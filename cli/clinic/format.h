@@ -3,7 +3,6 @@
 #define CLINIC_FORMAT_H
 
 #include "cli/clinic/buffer.h"
-#include "cli/clinic/prompt.h"
 #include "cli/clinic/report.h"
 
 struct report_format {

@@ -213,6 +213,7 @@ static json_t *whole(struct writing *out, const struct report *report) {
     put(out, object, "created", text_value(report->created));
     put(out, object, "model", model(out, &report->model));
     put(out, object, "department", text_value(report->department));
+    put(out, object, "department_proposed", json_boolean(report->department_proposed));
     put(out, object, "patient", patient(out, &report->patient));
     put(out, object, "input", input(out, report->input));
     put(out, object, "findings", findings(out, &report->findings));

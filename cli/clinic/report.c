@@ -62,6 +62,10 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
                                     .threshold = threshold};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     suggest_tests(report);
+    report->department_proposed = !department;
+    if (!department)
+        report->department = department_propose(&clinic->departments, &report->patient,
+                                                report->warnings.urgency, &report->differential);
     return true;
 }
 

@@ -38,7 +38,8 @@ struct report {
     const char *id;      /* UUID */
     const char *created; /* RFC 3339 with zone */
     struct report_model model;
-    const char *department;
+    const char *department; /* the user's choice, or proposed by the findings */
+    bool department_proposed;
     struct patient patient;
     struct span input;
     struct findings findings;
@@ -56,7 +57,7 @@ struct report {
 };
 
 /* Fills everything that rules tell: identity, findings, warnings, and the differential of the knowledge base
- * alone. patient: what is known besides the text. input must outlive the report. Free with report_free, also
+ * alone. patient: what is known besides the text; department: NULL to propose one. input must outlive the report. Free with report_free, also
  * after a failure. */
 bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
                   const char *department, struct span input, double threshold, struct failure *failure);
