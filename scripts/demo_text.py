@@ -243,7 +243,7 @@ class Knowledge:
 def load_knowledge(path=KNOWLEDGE):
     data = json.loads(Path(path).read_text(encoding="utf-8"))
     wordings = {s["name"]: [s["name"], *s["aliases"]] for s in data["symptoms"]}
-    weights = {d["name"]: {f["symptom"]: f["weight"] for f in d["findings"]} for d in data["diseases"]}
+    weights = {d["name"]: {f["symptom"]: f["weight"] for f in d["findings"] if "symptom" in f} for d in data["diseases"]}
     for d in data["diseases"]:
         ages = d["ages"]
         d["ages"] = {"min": ages["min"] or 0, "max": OLDEST if ages["max"] is None else ages["max"]}
@@ -316,7 +316,7 @@ class Example:
     complaint: str
     system: str
     user: str
-    given: list  # findings that the prompt tells, "无" before a denied one
+    given: list  # findings that the prompt tells
     answer: str
     names: list  # the diagnoses of the answer, in order
 
@@ -352,6 +352,12 @@ def evidence(knowledge, disease, rendered):
             return candidate["evidence"][:MOST_LISTED], candidate["against"][:MOST_LISTED]
     weight = knowledge.weights[disease["name"]]
     return [s for s in rendered["positive"] if weight.get(s, 0) > 0][:MOST_LISTED], []
+
+
+def told(rendered):
+    """Every finding that the prompt tells, as it says it."""
+    words = [w for c in rendered["candidates"] for w in c["evidence"] + c["against"]]
+    return rendered["positive"] + ["无" + name for name in rendered["negative"]] + words
 
 
 def basis_sentence(knowledge, disease, name, rendered):
@@ -570,7 +576,7 @@ class Renderer:
         return made[:count]
 
     def finish(self, draft, rendered):
-        text, user, given = draft.request["symptoms"], rendered["user"], rendered["positive"] + ["无" + n for n in rendered["negative"]]
+        text, user, given = draft.request["symptoms"], rendered["user"], told(rendered)
         if not draft.disease:
             return Example(text, rendered["system"], user, given, UNKNOWN_ANSWER, [UNKNOWN_NAME])
         listed = choose(self.knowledge, draft.disease, rendered)
