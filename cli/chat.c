@@ -1,9 +1,9 @@
 /* A dialogue in the terminal. The conversation stays in one sequence of the context, so that each turn
  * computes only what is new. */
 #include "cli/answering.h"
-#include "cli/clinic/prompt.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/prompt_plan.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -46,23 +46,25 @@ static void begin_conversation(struct chat *chat) {
     chat->n_messages = 0;
 }
 
+/* What of a long first message the model is not given. */
+static bool tell_left_out(struct chat *chat, const struct report *report, struct failure *failure) {
+    struct buffer text = {0};
+    text_left_out(report, &text);
+    return say(chat, &text, failure);
+}
+
 /* The first message chooses the department and asks as its template does. */
-static bool add_first(struct chat *chat, const struct report *report, struct span text,
-                      struct failure *failure) {
+static bool add_first(struct chat *chat, struct report *report, struct failure *failure) {
     struct prompt_template template;
-    struct buffer system = {0}, question = {0};
+    struct prompt_plan plan = {0};
     if (!template_open(report->department, chat->options->templates, &chat->clinic.departments,
                        &chat->conversation, &template, failure))
         return false;
-    prompt_system(&template, &system);
-    prompt_user(&template, report, text, &PROMPT_FULL, &question);
-    bool added = !(system.failed || question.failed)
-                     ? add_message(chat, YOUTU_SYSTEM, buffer_span(&system), failure) &&
-                           add_message(chat, YOUTU_USER, buffer_span(&question), failure)
-                     : fail_memory(failure);
-    buffer_free(&system);
-    buffer_free(&question);
-    return added;
+    bool added = prompt_plan(&plan, &chat->engine, chat->options, &template, report, failure) &&
+                 add_message(chat, YOUTU_SYSTEM, buffer_span(&plan.system), failure) &&
+                 add_message(chat, YOUTU_USER, buffer_span(&plan.user), failure);
+    prompt_plan_free(&plan);
+    return added && tell_left_out(chat, report, failure);
 }
 
 /* ---- a turn */
@@ -79,11 +81,11 @@ static bool show_warnings(struct chat *chat, const struct report *report, struct
 /* Red flags run on every message and come before the model's answer. */
 static bool add_question(struct chat *chat, struct span text, struct failure *failure) {
     struct report report;
-    bool done = report_begin(&report, &chat->clinic, &chat->options->patient, chat->options->department, text,
-                             chat->options->confidence, failure) &&
-                show_warnings(chat, &report, failure) &&
-                (chat->n_messages ? add_message(chat, YOUTU_USER, text, failure)
-                                  : add_first(chat, &report, text, failure));
+    bool done =
+        report_begin(&report, &chat->clinic, &chat->options->patient, chat->options->department, text,
+                     chat->options->confidence, failure) &&
+        show_warnings(chat, &report, failure) &&
+        (chat->n_messages ? add_message(chat, YOUTU_USER, text, failure) : add_first(chat, &report, failure));
     report_free(&report);
     return done;
 }

@@ -1,9 +1,9 @@
 /* One report: the patient's text through the rules, the model and the checks. */
 #include "cli/answering.h"
 #include "cli/clinic/file.h"
-#include "cli/clinic/prompt.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/prompt_plan.h"
 
 #include <unistd.h>
 
@@ -16,7 +16,7 @@ struct diagnosis_run {
     struct clinic clinic;
     struct prompt_template template;
     struct engine engine;
-    youtu_tokens prompt;
+    struct prompt_plan plan;
     struct answering answering;
     struct report report;
     struct output output;
@@ -41,44 +41,14 @@ static bool read_text(struct diagnosis_run *run, struct failure *failure) {
     return true;
 }
 
-/* ---- the prompt */
-
-static bool encode_prompt(struct diagnosis_run *run, struct failure *failure) {
-    struct buffer system = {0}, user = {0};
-    youtu_error error;
-    prompt_system(&run->template, &system);
-    prompt_user(&run->template, &run->report, run->text, &PROMPT_FULL, &user);
-    const youtu_message messages[] = {
-        {YOUTU_SYSTEM, system.data, system.length},
-        {YOUTU_USER, user.data, user.length},
-    };
-    bool done = !(system.failed || user.failed) || fail_memory(failure);
-    if (done && youtu_encode_chat(run->engine.tokenizer, messages, 2, run->options->think, &run->prompt,
-                                  &error) != YOUTU_OK)
-        done = engine_fail(failure, "编码", &error);
-    buffer_free(&system);
-    buffer_free(&user);
-    return done;
-}
-
-/* Nothing is cut: a text that leaves no room for the answer is refused. */
-static bool check_room(const struct diagnosis_run *run, struct failure *failure) {
-    size_t needed = run->prompt.count + (size_t)run->options->max_tokens;
-    int32_t room = engine_context_size(&run->engine, run->options, needed);
-    if (needed <= (size_t)room) return true;
-    return fail(failure, STATUS_INPUT,
-                "文本太长:%zu 字节,连同模板为 %zu 个词元,加上回答的 %d 个,超过上下文的 %d 个(模型上限 %d);"
-                "请缩短文本,或调整 --ctx、--max-tokens",
-                run->text.length, run->prompt.count, run->options->max_tokens, room,
-                run->engine.info.max_positions);
-}
+/* ---- the model */
 
 static bool prepare_model(struct diagnosis_run *run, struct failure *failure) {
     const char *directory = engine_find_model(run->options->model, &run->arena, failure);
     return directory && engine_open(&run->engine, run->options, directory, &run->progress, failure) &&
-           encode_prompt(run, failure) && check_room(run, failure) &&
-           engine_prepare(&run->engine, run->options, run->prompt.count + (size_t)run->options->max_tokens,
-                          failure);
+           prompt_plan(&run->plan, &run->engine, run->options, &run->template, &run->report, failure) &&
+           engine_prepare(&run->engine, run->options,
+                          run->plan.tokens.count + (size_t)run->options->max_tokens, failure);
 }
 
 /* ---- showing */
@@ -151,7 +121,7 @@ static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     struct answering *answering = &run->answering;
     struct line_display display = {run, failure, false};
     bool answered =
-        answering_run(answering, &run->engine, &run->prompt, run->options, &run->clinic.lexicon.drugs,
+        answering_run(answering, &run->engine, &run->plan.tokens, run->options, &run->clinic.lexicon.drugs,
                       &run->progress, run->streams ? show_line : NULL, &display, failure);
     if (!answered || display.failed) return false;
     const youtu_generation *generation = &answering->generation;
@@ -200,7 +170,7 @@ bool command_diagnose(const struct options *options, struct failure *failure) {
     output_free(&run.output);
     report_free(&run.report);
     answering_free(&run.answering);
-    youtu_tokens_free(&run.prompt);
+    prompt_plan_free(&run.plan);
     engine_close(&run.engine);
     clinic_close(&run.clinic);
     buffer_free(&run.typed);

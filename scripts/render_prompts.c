@@ -41,7 +41,7 @@ static json_t *texts_of(const struct strings *strings) {
 
 static json_t *candidates_of(const struct differential *differential) {
     json_t *array = json_array();
-    for (size_t i = 0; i < differential->count && i < PROMPT_FULL.n_candidates; i++)
+    for (size_t i = 0; i < differential->count && i < PROMPT_SIZES[0].n_candidates; i++)
         json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "name", differential->items[i].name,
                                                "evidence", texts_of(&differential->items[i].evidence),
                                                "against", texts_of(&differential->items[i].against)));
@@ -60,7 +60,7 @@ static bool render(const struct clinic *clinic, const json_t *request, struct fa
         template_open(report.department, NULL, &clinic->departments, &report.arena, &template, failure);
     if (done) {
         prompt_system(&template, &system);
-        prompt_user(&template, &report, span_of(symptoms), &PROMPT_FULL, &user);
+        prompt_user(&template, &report, &PROMPT_SIZES[0], &user);
         json_t *line =
             json_pack("{s:s, s:s%, s:s%, s:o, s:o, s:o}", "department", report.department, "system",
                       system.data, system.length, "user", user.data, user.length, "positive",

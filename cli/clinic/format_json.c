@@ -63,11 +63,48 @@ static json_t *patient(struct writing *out, const struct patient *patient) {
     return object;
 }
 
-static json_t *input(struct writing *out, struct span text) {
+/* The sentences that the prompt does not hold as written. */
+static json_t *left_out(struct writing *out, const struct chart *chart) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < chart->n_sentences; i++) {
+        const struct chart_sentence *sentence = &chart->sentences[i];
+        if (sentence->fate == FATE_KEPT) continue;
+        json_t *object = json_object();
+        put(out, object, "text", span_text(span_between(chart->text, sentence->start, sentence->end)));
+        put(out, object, "start", json_integer((json_int_t)sentence->start));
+        put(out, object, "end", json_integer((json_int_t)sentence->end));
+        put(out, object, "segment", json_integer((json_int_t)sentence->segment + 1));
+        put(out, object, "fate", text_value(fate_name(sentence->fate)));
+        put(out, object, "reason", text_value(fate_reason(sentence->fate)));
+        push(out, array, object);
+    }
+    return array;
+}
+
+static json_t *summaries(struct writing *out, const struct chart *chart) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < chart->n_segments; i++) {
+        const struct chart_segment *segment = &chart->segments[i];
+        if (!segment->summary_shown) continue;
+        json_t *object = json_object();
+        put(out, object, "segment", json_integer((json_int_t)i + 1));
+        put(out, object, "title", text_value(segment->title));
+        put(out, object, "summary", text_value(segment->summary));
+        push(out, array, object);
+    }
+    return array;
+}
+
+static json_t *input(struct writing *out, const struct report *report) {
+    const struct chart *chart = &report->chart;
     json_t *object = json_object();
-    put(out, object, "text", span_text(text));
-    put(out, object, "segments", json_integer(1));
-    put(out, object, "left_out", json_array());
+    put(out, object, "text", span_text(report->input));
+    put(out, object, "segments", json_integer((json_int_t)chart->n_segments));
+    put(out, object, "sentences", json_integer((json_int_t)chart->n_sentences));
+    put(out, object, "kept", json_integer((json_int_t)chart_count(chart, FATE_KEPT)));
+    put(out, object, "summaries", summaries(out, chart));
+    put(out, object, "left_out", left_out(out, chart));
+    put(out, object, "prompt_cuts", texts(out, &report->prompt_cuts));
     return object;
 }
 
@@ -215,7 +252,7 @@ static json_t *whole(struct writing *out, const struct report *report) {
     put(out, object, "department", text_value(report->department));
     put(out, object, "department_proposed", json_boolean(report->department_proposed));
     put(out, object, "patient", patient(out, &report->patient));
-    put(out, object, "input", input(out, report->input));
+    put(out, object, "input", input(out, report));
     put(out, object, "findings", findings(out, &report->findings));
     put(out, object, "differential", differential(out, &report->differential));
     put(out, object, "tests", tests(out, report));

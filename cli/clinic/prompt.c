@@ -2,7 +2,13 @@
 
 #include <stdint.h>
 
-const struct prompt_size PROMPT_FULL = {.n_candidates = 3, .n_evidence = 4, .n_denied = SIZE_MAX};
+const struct prompt_size PROMPT_SIZES[] = {
+    {.n_candidates = 3, .n_evidence = 4, .n_denied = SIZE_MAX},
+    {.n_candidates = 3, .n_evidence = 2, .n_denied = 8},
+    {.n_candidates = 2, .n_evidence = 1, .n_denied = 4},
+    {.n_candidates = 0, .n_evidence = 0, .n_denied = 0},
+};
+const size_t N_PROMPT_SIZES = sizeof PROMPT_SIZES / sizeof *PROMPT_SIZES;
 
 /* ---- pieces */
 
@@ -150,7 +156,10 @@ static void put_candidates(const struct differential *differential, const struct
     if (number == 0) buffer_put(out, "知识库中没有相符的疾病");
 }
 
-static void put_patients_words(struct span text, struct buffer *out) {
+static void put_patients_words(const struct chart *chart, struct buffer *out) {
+    struct buffer words = {0};
+    chart_render(chart, &words);
+    struct span text = buffer_span(&words);
     static const char OPEN[] = "【", CLOSE[] = "】";
     for (size_t at = 0; at < text.length;) {
         struct span rest = span_between(text, at, text.length);
@@ -159,6 +168,8 @@ static void put_patients_words(struct span text, struct buffer *out) {
         buffer_append(out, open ? "[" : close ? "]" : rest.data, 1);
         at += step;
     }
+    out->failed = out->failed || words.failed;
+    buffer_free(&words);
 }
 
 /* ---- the parts */
@@ -185,7 +196,7 @@ void prompt_fixed(const struct prompt_template *template, struct buffer *out) {
     }
 }
 
-void prompt_user(const struct prompt_template *template, const struct report *report, struct span text,
+void prompt_user(const struct prompt_template *template, const struct report *report,
                  const struct prompt_size *size, struct buffer *out) {
     struct template_piece piece;
     for (size_t at = 0; template_next(template->user, &at, &piece);) {
@@ -194,7 +205,7 @@ void prompt_user(const struct prompt_template *template, const struct report *re
         case SLOT_RULES:
         case SLOT_FORM: put_constant(piece.slot, out); break;
         case SLOT_PATIENT: put_patient(&report->patient, out); break;
-        case SLOT_COMPLAINT: put_patients_words(text, out); break;
+        case SLOT_COMPLAINT: put_patients_words(&report->chart, out); break;
         case SLOT_FINDINGS: put_findings(&report->findings, size->n_denied, out); break;
         case SLOT_CANDIDATES: put_candidates(&report->differential, size, out); break;
         case N_SLOTS: break;

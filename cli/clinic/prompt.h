@@ -14,8 +14,9 @@ struct prompt_size {
     size_t n_denied;                 /* denied symptoms */
 };
 
-/* What a short text gets. */
-extern const struct prompt_size PROMPT_FULL;
+/* What is tried in turn until a prompt fits, the first for every short text. */
+extern const struct prompt_size PROMPT_SIZES[];
+extern const size_t N_PROMPT_SIZES;
 
 /* Appends the system's text. */
 void prompt_system(const struct prompt_template *template, struct buffer *out);
@@ -23,9 +24,9 @@ void prompt_system(const struct prompt_template *template, struct buffer *out);
 /* Appends the part of the question that is the same for every patient. */
 void prompt_fixed(const struct prompt_template *template, struct buffer *out);
 
-/* Appends the question. text: the patient's words as far as they are given. A placeholder or a heading in
+/* Appends the question, with what report->chart chose of the patient's words. A placeholder or a heading in
  * them means nothing: 【 and 】 become [ and ]. */
-void prompt_user(const struct prompt_template *template, const struct report *report, struct span text,
+void prompt_user(const struct prompt_template *template, const struct report *report,
                  const struct prompt_size *size, struct buffer *out);
 
 #endif

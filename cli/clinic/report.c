@@ -51,6 +51,7 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
+        !chart_divide(&passage, &report->findings, arena, &report->chart) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
         !dangers_find(&clinic->kb, &report->patient, &report->findings, &report->warnings, arena,

@@ -6,6 +6,7 @@
 #include "cli/clinic/clinic.h"
 #include "cli/clinic/doses.h"
 #include "cli/clinic/must_not_miss.h"
+#include "cli/clinic/chart.h"
 
 #define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
 
@@ -42,6 +43,8 @@ struct report {
     bool department_proposed;
     struct patient patient;
     struct span input;
+    struct chart chart;       /* what of the input the prompt holds */
+    struct strings prompt_cuts; /* what else the prompt had no room for: sentences for a person */
     struct findings findings;
     struct warnings warnings;
     struct dangers must_not_miss;
