@@ -27,6 +27,9 @@ static const char *const HEADINGS[] = {
     "出院小结", "出院诊断", "入院记录", "病程记录", "门诊记录", "门诊病历", "复诊",     "初诊",   "随访",
     "病史",     "接触史",   "预防接种", "喂养史",   NULL};
 
+/* A date below it has no year. */
+static const long YEARLESS = 10000;
+
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
@@ -67,7 +70,7 @@ static long read_date(struct span text, size_t at, size_t *end) {
         return 0;
     }
     *end = at;
-    return (has_year ? first : 0) * 10000 + month * 100 + day;
+    return (has_year ? first : 0) * YEARLESS + month * 100 + day;
 }
 
 /* The end of a heading at text[at], its mark included; `at` when there is none. */
@@ -118,13 +121,20 @@ static bool add_segment(struct dividing *in, size_t start, size_t title_end, lon
         arena_grow(in->arena, chart->segments, chart->n_segments, sizeof *segments);
     if (!segments) return false;
     chart->segments = segments;
-    long before = chart->n_segments ? segments[chart->n_segments - 1].date : 0;
-    if (date && date < 10000) date += before / 10000 * 10000;
+    const struct chart_segment *before = chart->n_segments ? &segments[chart->n_segments - 1] : NULL;
+    long date_before = before ? before->date : 0;
+    const char *visit = before ? before->visit : "";
     size_t from = source_at(in, start), to = source_at(in, title_end);
     const char *title = arena_copy(in->arena, span_trim(span_between(chart->text, from, to)));
-    segments[chart->n_segments++] =
-        (struct chart_segment){.start = from, .title = title, .date = date ? date : before, .summary = ""};
-    return title != NULL;
+    if (!title) return false;
+    if (date)
+        visit = title;
+    else if (*visit && !(title = arena_format(in->arena, "%s %s", visit, title)))
+        return false;
+    if (date && date < YEARLESS) date += date_before / YEARLESS * YEARLESS;
+    segments[chart->n_segments++] = (struct chart_segment){
+        .start = from, .title = title, .visit = visit, .date = date ? date : date_before, .summary = ""};
+    return true;
 }
 
 static bool is_sign(const struct entity *entity) {

@@ -31,8 +31,9 @@ struct chart_sentence {
 /* A visit, or a part of one under a heading. */
 struct chart_segment {
     size_t start, end;
-    const char *title;   /* the date and the heading that open it, as written; "" without either */
-    long date;           /* yyyymmdd, days or months of 0 where none is told; 0: undated */
+    const char *title; /* the date, its own or its visit's, and the heading, as written; "" without either */
+    const char *visit; /* the opening that told the date; "" when undated */
+    long date;         /* yyyymmdd, days or months of 0 where none is told; 0: undated */
     const char *summary; /* what the rules found in it; "" when nothing */
     size_t rank;         /* 0: the most recent */
     bool is_whole;       /* the prompt holds all its sentences */
