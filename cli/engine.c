@@ -134,6 +134,7 @@ bool engine_prepare(struct engine *engine, const struct options *options, size_t
     youtu_context_options context_options = youtu_context_options_default();
     context_options.n_tokens = engine->n_context = engine_context_size(engine, options, n_tokens);
     context_options.n_threads = choose_threads(engine, options);
+    if (engine->n_sequences) context_options.n_sequences = engine->n_sequences;
     if (engine->n_context > engine->info.max_positions)
         return fail(failure, STATUS_USAGE, "--ctx:%d 超过模型的上限 %d", engine->n_context,
                     engine->info.max_positions);

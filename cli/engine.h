@@ -17,7 +17,8 @@ struct engine {
     youtu_model_info info;
     struct progress *progress; /* of loading; the caller's */
     youtu_context *context;
-    int32_t n_context; /* tokens */
+    int32_t n_context;   /* tokens */
+    int32_t n_sequences; /* of the context; set before engine_prepare, 0: one */
     youtu_sampler *sampler;
     uint64_t seed;
 };
