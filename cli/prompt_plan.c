@@ -63,18 +63,29 @@ static bool note_cut(const struct planning *in, const char *format, size_t count
     return (text && strings_add(&report->prompt_cuts, &report->arena, text)) || fail_memory(in->failure);
 }
 
+/* The longest of the lists that n_minor bounds. */
+static size_t longest_minor(const struct findings *findings) {
+    const size_t counts[] = {findings->negative.count,    findings->n_durations,
+                             findings->sites.count,       findings->qualities.count,
+                             findings->aggravating.count, findings->relieving.count};
+    size_t most = 0;
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        if (counts[i] > most) most = counts[i];
+    return most;
+}
+
 /* What a smaller size costs this report. */
 static bool note_cuts(const struct planning *in, const struct prompt_size *size) {
     const struct report *report = in->report;
     const struct prompt_size *full = &PROMPT_SIZES[0];
-    size_t candidates =
-        report->differential.count < full->n_candidates ? report->differential.count : full->n_candidates;
-    return (report->findings.negative.count <= size->n_denied ||
-            note_cut(in, "否认的症状只写入前 %zu 个", size->n_denied)) &&
+    size_t candidates = report->differential.count;
+    if (candidates > full->n_candidates) candidates = full->n_candidates;
+    bool less_evidence = size->n_evidence < full->n_evidence && candidates && size->n_candidates;
+    return (longest_minor(&report->findings) <= size->n_minor ||
+            note_cut(in, "否认的症状、时间、部位、性质、诱因各只写入前 %zu 个", size->n_minor)) &&
            (candidates <= size->n_candidates ||
             note_cut(in, "候选疾病只写入前 %zu 个", size->n_candidates)) &&
-           (size->n_evidence == full->n_evidence || candidates == 0 || size->n_candidates == 0 ||
-            note_cut(in, "每个候选疾病的依据只写入前 %zu 条", size->n_evidence));
+           (!less_evidence || note_cut(in, "每个候选疾病的依据只写入前 %zu 条", size->n_evidence));
 }
 
 static bool plan_in_room(const struct planning *in) {

@@ -218,6 +218,9 @@ static bool divide(struct dividing *in) {
 
 /* ---- summaries */
 
+/* The most names in one part of a summary. */
+enum { MOST_NAMES = 40 };
+
 /* The kinds of a summary's parts, in their order. */
 static const struct summary_part {
     const char *label;
@@ -251,7 +254,7 @@ static const char *shown_as(const struct entity *entity) {
 static bool summarise_part(const struct entity *entities, size_t count, const struct summary_part *part,
                            struct arena *arena, struct buffer *out) {
     struct strings names = {0};
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count && names.count < MOST_NAMES; i++)
         if (belongs(&entities[i], part) && !strings_add(&names, arena, shown_as(&entities[i]))) return false;
     for (size_t i = 0; i < names.count; i++) {
         if (i == 0) buffer_format(out, "%s%s:", out->length ? ";" : "", part->label);

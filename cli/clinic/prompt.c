@@ -3,10 +3,10 @@
 #include <stdint.h>
 
 const struct prompt_size PROMPT_SIZES[] = {
-    {.n_candidates = 3, .n_evidence = 4, .n_denied = SIZE_MAX},
-    {.n_candidates = 3, .n_evidence = 2, .n_denied = 8},
-    {.n_candidates = 2, .n_evidence = 1, .n_denied = 4},
-    {.n_candidates = 0, .n_evidence = 0, .n_denied = 0},
+    {.n_candidates = 3, .n_evidence = 4, .n_minor = 40},
+    {.n_candidates = 3, .n_evidence = 2, .n_minor = 8},
+    {.n_candidates = 2, .n_evidence = 1, .n_minor = 4},
+    {.n_candidates = 0, .n_evidence = 0, .n_minor = 0},
 };
 const size_t N_PROMPT_SIZES = sizeof PROMPT_SIZES / sizeof *PROMPT_SIZES;
 
@@ -41,9 +41,17 @@ static size_t list_findings(struct buffer *out, const char *label, const struct 
     return list.count;
 }
 
-static size_t list_durations(struct buffer *out, const struct findings *findings) {
-    struct listing list = {out, "时间:", 0, SIZE_MAX};
-    for (size_t i = 0; i < findings->n_durations; i++) list_item(&list, findings->durations[i].text);
+static bool was_said(const struct findings *findings, size_t duration) {
+    for (size_t i = 0; i < duration; i++)
+        if (strcmp(findings->durations[i].text, findings->durations[duration].text) == 0) return true;
+    return false;
+}
+
+/* Each once. */
+static size_t list_durations(struct buffer *out, const struct findings *findings, size_t most) {
+    struct listing list = {out, "时间:", 0, most};
+    for (size_t i = 0; i < findings->n_durations && list.left; i++)
+        if (!was_said(findings, i)) list_item(&list, findings->durations[i].text);
     return list.count;
 }
 
@@ -116,17 +124,17 @@ static void end_line(size_t listed, struct buffer *out) {
     if (listed) buffer_put(out, "\n");
 }
 
-static void put_findings(const struct findings *findings, size_t n_denied, struct buffer *out) {
+static void put_findings(const struct findings *findings, size_t n_minor, struct buffer *out) {
     size_t start = out->length;
     end_line(list_findings(out, "有:", &findings->positive, SIZE_MAX), out);
     end_line(list_uncertain(out, findings), out);
-    end_line(list_findings(out, "无:", &findings->negative, n_denied), out);
-    end_line(list_durations(out, findings), out);
-    end_line(list_strings(out, "部位:", &findings->sites, SIZE_MAX), out);
-    end_line(list_strings(out, "性质:", &findings->qualities, SIZE_MAX), out);
+    end_line(list_findings(out, "无:", &findings->negative, n_minor), out);
+    end_line(list_durations(out, findings, n_minor), out);
+    end_line(list_strings(out, "部位:", &findings->sites, n_minor), out);
+    end_line(list_strings(out, "性质:", &findings->qualities, n_minor), out);
     end_line(list_severity(out, findings->severity), out);
-    end_line(list_strings(out, "加重:", &findings->aggravating, SIZE_MAX), out);
-    end_line(list_strings(out, "缓解:", &findings->relieving, SIZE_MAX), out);
+    end_line(list_strings(out, "加重:", &findings->aggravating, n_minor), out);
+    end_line(list_strings(out, "缓解:", &findings->relieving, n_minor), out);
     end_line(list_vitals(out, &findings->vitals), out);
     end_line(list_strings(out, "既往:", &findings->history, SIZE_MAX), out);
     end_line(list_strings(out, "用药:", &findings->medications, SIZE_MAX), out);
@@ -206,7 +214,7 @@ void prompt_user(const struct prompt_template *template, const struct report *re
         case SLOT_FORM: put_constant(piece.slot, out); break;
         case SLOT_PATIENT: put_patient(&report->patient, out); break;
         case SLOT_COMPLAINT: put_patients_words(&report->chart, out); break;
-        case SLOT_FINDINGS: put_findings(&report->findings, size->n_denied, out); break;
+        case SLOT_FINDINGS: put_findings(&report->findings, size->n_minor, out); break;
         case SLOT_CANDIDATES: put_candidates(&report->differential, size, out); break;
         case N_SLOTS: break;
         }

@@ -11,7 +11,7 @@
  * history and vital signs always stay. */
 struct prompt_size {
     size_t n_candidates, n_evidence; /* candidates; words for and against each */
-    size_t n_denied;                 /* denied symptoms */
+    size_t n_minor; /* denied symptoms, times, sites, qualities, triggers: the first of each */
 };
 
 /* What is tried in turn until a prompt fits, the first for every short text. */
