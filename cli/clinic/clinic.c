@@ -20,7 +20,9 @@ bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *fai
         !scope_load(&clinic->lexicon.scope, arena, embedded_span(&EMBEDDED_SCOPE), EMBEDDED_SCOPE.name,
                     failure) ||
         !redflags_load(&clinic->redflags, arena, embedded_span(&EMBEDDED_REDFLAGS), EMBEDDED_REDFLAGS.name,
-                       &clinic->lexicon, failure))
+                       &clinic->lexicon, failure) ||
+        !departments_load(&clinic->departments, arena, embedded_span(&EMBEDDED_DEPARTMENTS),
+                          EMBEDDED_DEPARTMENTS.name, failure))
         return false;
     if (kb_path) return load_own_kb(clinic, kb_path, failure);
     return kb_load(&clinic->kb, arena, embedded_span(&EMBEDDED_KNOWLEDGE), EMBEDDED_KNOWLEDGE.name,

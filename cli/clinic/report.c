@@ -66,6 +66,7 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->lexicon) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
+        !chart_divide(&passage, &report->findings, arena, &report->chart) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
         !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
@@ -77,6 +78,10 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
         .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     suggest_tests(report);
+    report->department_proposed = !department;
+    if (!department)
+        report->department = department_propose(&clinic->departments, &report->patient,
+                                                report->warnings.urgency, &report->differential);
     return true;
 }
 
