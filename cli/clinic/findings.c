@@ -80,8 +80,8 @@ static bool add_symptoms(const struct extraction *in, const struct kb *kb, const
         if (!add_entity(in, ENTITY_SYMPTOM, mention->polarity, kb->symptoms.terms[mention->term],
                         mention->shown_start, mention->shown_end))
             return false;
-        if (mention->polarity == POLARITY_PRESENT &&
-            !add_finding(in, &findings->positive, kb->symptoms.terms[mention->term], mention))
+        bool positive = mention->polarity == POLARITY_PRESENT || mention->polarity == POLARITY_UNCERTAIN;
+        if (positive && !add_finding(in, &findings->positive, kb->symptoms.terms[mention->term], mention))
             return false;
     }
     for (size_t i = 0; i < mentions->count; i++) {

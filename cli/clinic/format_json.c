@@ -17,12 +17,21 @@ static json_t *texts(struct json_writing *out, const struct strings *strings) {
     return array;
 }
 
+static json_t *adapter(struct json_writing *out, const struct report_model *model) {
+    if (!model->adapter) return json_null();
+    json_t *object = json_object();
+    put_value(out, object, "name", text_or_null(model->adapter));
+    put_value(out, object, "scale", json_real(model->adapter_scale));
+    return object;
+}
+
 static json_t *model(struct json_writing *out, const struct report_model *model) {
     json_t *object = json_object();
     put_value(out, object, "name", text_or_null(model->name));
     put_value(out, object, "dtype", text_or_null(model->dtype));
     put_value(out, object, "device", text_or_null(model->device));
     put_value(out, object, "notice", text_or_null(model->notice));
+    put_value(out, object, "adapter", adapter(out, model));
     return object;
 }
 

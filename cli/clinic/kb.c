@@ -48,7 +48,6 @@ static bool load_symptoms(const struct loading *loading, const struct record *ro
     struct wordlist *symptoms = &loading->kb->symptoms;
     size_t count = 0;
     if (!record_count(root, "symptoms", &count, loading->failure)) return false;
-    if (count == 0) return record_refuse(root, "symptoms", "至少一个症状", loading->failure);
     for (size_t i = 0; i < count; i++) {
         struct record entry;
         const char *name;
@@ -187,9 +186,10 @@ static bool load_diseases(const struct loading *loading, const struct record *ro
     return check_differentials(loading, root);
 }
 
-bool kb_load(struct kb *kb, struct arena *arena, struct span text, const char *source,
-             struct failure *failure) {
+bool kb_load(struct kb *kb, const struct wordlist *symptoms, struct arena *arena, struct span text,
+             const char *source, struct failure *failure) {
     *kb = (struct kb){.source = source};
+    if (!wordlist_copy(&kb->symptoms, arena, symptoms)) return fail_memory(failure);
     json_t *document = document_parse(text, source, "youtu.kb/1", failure);
     if (!document) return false;
     struct loading loading = {kb, arena, failure};
@@ -221,9 +221,8 @@ static struct span without_suffix(struct span name) {
 }
 
 static const struct disease *disease_named(const struct kb *kb, struct span name) {
-    size_t term;
-    if (name.length == 0 || wordlist_match(&kb->disease_names, name, 0, &term) != name.length) return NULL;
-    return &kb->diseases[term];
+    struct word_match match = wordlist_match(&kb->disease_names, name, 0);
+    return name.length && match.length == name.length ? &kb->diseases[match.term] : NULL;
 }
 
 bool kb_find_disease(const struct kb *kb, struct arena *arena, struct span name,

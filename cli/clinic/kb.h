@@ -1,4 +1,4 @@
-/* The knowledge base: symptoms with the ways patients say them, diseases with what speaks for and against. */
+/* The knowledge base: diseases with what speaks for and against them. */
 #ifndef CLINIC_KB_H
 #define CLINIC_KB_H
 
@@ -40,15 +40,16 @@ struct kb {
     const char *source; /* the file's path, or that it is compiled in */
     const char *version;
     struct strings departments;
-    struct wordlist symptoms;
+    struct wordlist symptoms; /* the lexicon's, then its own */
     struct disease *diseases;
     size_t n_diseases;
     struct wordlist disease_names; /* a term is an index in diseases */
 };
 
-/* Reads a knowledge base of schema youtu.kb/1. source: its name in messages; it must outlive *kb. */
-bool kb_load(struct kb *kb, struct arena *arena, struct span text, const char *source,
-             struct failure *failure);
+/* Reads a knowledge base of schema youtu.kb/1. symptoms: the lexicon's, to which it may add its own; they keep
+ * their terms. source: its name in messages; it must outlive *kb. */
+bool kb_load(struct kb *kb, const struct wordlist *symptoms, struct arena *arena, struct span text,
+             const char *source, struct failure *failure);
 
 /* The disease that a diagnosis names: a name or alias, words of degree ("急性", "发作") aside; NULL when
  * unknown. false: memory refused. */

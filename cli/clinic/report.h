@@ -27,7 +27,9 @@ const char *finish_name(enum report_finish finish);
 /* Which model answered; all NULL when none did. */
 struct report_model {
     const char *name, *dtype, *device;
-    const char *notice; /* to be shown with every answer; NULL when there is none */
+    const char *notice;  /* to be shown with every answer; NULL when there is none */
+    const char *adapter; /* LoRA, and its scale; NULL without one */
+    double adapter_scale;
 };
 
 struct report_usage {
@@ -72,6 +74,8 @@ struct model_output {
     struct span narrative; /* the answer after the filters */
     struct span reasoning; /* data NULL when it was not asked to reason */
     const struct removals *removed;
+    const struct name_score *scores; /* [n_scores] */
+    size_t n_scores;
 };
 
 /* Takes the model's answer into the differential and the tests. */

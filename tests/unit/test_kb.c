@@ -21,7 +21,7 @@
     ",\"diseases\":[" disease "]}"
 
 static bool load(struct kb *kb, struct arena *arena, const char *text, struct failure *failure) {
-    return kb_load(kb, arena, span_of(text), "kb.json", failure);
+    return kb_load(kb, &clinic.lexicon.symptoms, arena, span_of(text), "kb.json", failure);
 }
 
 static void test_a_small_one_is_read_whole(void **state) {
