@@ -175,9 +175,13 @@ valgrind: $(UNIT)                           ## the small C tests under valgrind,
 	 --errors-for-leak-kinds=definite,indirect,possible --suppressions=tests/valgrind.supp $$t >$B/valgrind.log 2>&1 \
 	 || { cat $B/valgrind.log; exit 1; }; done
 
+# Training texts, rendered by the program's own code (scripts/demo_text.py).
+$B/render-prompts: $B/scripts/render_prompts.o $B/libclinic.a $B/libyoutu.a
+	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS) $(CLI_LIBS)
+
 # ---- the look of the code ----
 
-C_FILES = $(shell find libyoutu kernels cli bench tests examples -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh')
+C_FILES = $(shell find libyoutu kernels cli bench tests examples scripts -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh')
 check:                                      ## format, clang-tidy, cppcheck, knowledge base
 	clang-format --dry-run --Werror $(C_FILES)
 	@echo clang-tidy

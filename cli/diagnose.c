@@ -1,10 +1,10 @@
 /* One report: the patient's text through the rules, the model and the checks. */
 #include "cli/answering.h"
 #include "cli/clinic/file.h"
-#include "cli/clinic/report.h"
 #include "cli/commands.h"
 #include "cli/form.h"
 #include "cli/output.h"
+#include "cli/prompt_plan.h"
 #include "cli/scoring.h"
 
 #include <unistd.h>
@@ -19,7 +19,7 @@ struct diagnosis_run {
     struct prompt_template template;
     struct engine engine;
     struct form form;
-    youtu_tokens prompt;
+    struct prompt_plan plan;
     struct answering answering;
     struct report report;
     struct output output;
@@ -44,47 +44,19 @@ static bool read_text(struct diagnosis_run *run, struct failure *failure) {
     return true;
 }
 
-/* ---- the prompt */
-
-static bool encode_prompt(struct diagnosis_run *run, struct failure *failure) {
-    struct buffer user = {0};
-    youtu_error error;
-    template_render(&run->template, &run->options->patient, run->text, &user);
-    const youtu_message messages[] = {
-        {YOUTU_SYSTEM, run->template.system.data, run->template.system.length},
-        {YOUTU_USER, user.data, user.length},
-    };
-    bool done = !user.failed || fail_memory(failure);
-    if (done && youtu_encode_chat(run->engine.tokenizer, messages, 2, run->options->think, &run->prompt,
-                                  &error) != YOUTU_OK)
-        done = engine_fail(failure, "编码", &error);
-    buffer_free(&user);
-    return done;
-}
-
-/* Nothing is cut: a text that leaves no room for the answer is refused. */
-static bool check_room(const struct diagnosis_run *run, struct failure *failure) {
-    size_t needed = run->prompt.count + (size_t)run->options->max_tokens;
-    int32_t room = engine_context_size(&run->engine, run->options, needed);
-    if (needed <= (size_t)room) return true;
-    return fail(failure, STATUS_INPUT,
-                "文本太长:%zu 字节,连同模板为 %zu 个词元,加上回答的 %d 个,超过上下文的 %d 个(模型上限 %d);"
-                "请缩短文本,或调整 --ctx、--max-tokens",
-                run->text.length, run->prompt.count, run->options->max_tokens, room,
-                run->engine.info.max_positions);
-}
+/* ---- the model */
 
 static bool prepare_model(struct diagnosis_run *run, struct failure *failure) {
     const char *directory = engine_find_model(run->options->model, &run->arena, failure);
     if (!directory || !engine_open(&run->engine, run->options, directory, &run->progress, failure) ||
         !form_open(&run->form, run->engine.model, &run->clinic.kb, run->options->think, failure) ||
-        !encode_prompt(run, failure) || !check_room(run, failure))
+        !prompt_plan(&run->plan, &run->engine, run->options, &run->template, &run->report, failure))
         return false;
     run->engine.form = &run->form;
     run->engine.scoring_tokens = SCORING_TOKENS;
     run->engine.scoring_sequences = MOST_SCORED_NAMES;
-    return engine_prepare(&run->engine, run->options, run->prompt.count + (size_t)run->options->max_tokens,
-                          failure);
+    return engine_prepare(&run->engine, run->options,
+                          run->plan.tokens.count + (size_t)run->options->max_tokens, failure);
 }
 
 /* ---- showing */
@@ -165,7 +137,7 @@ static bool score_answer(struct diagnosis_run *run, struct name_score *scores, s
                          struct failure *failure) {
     struct answer answer;
     struct engine *engine = &run->engine;
-    size_t prefix = run->prompt.count + run->form.before_name;
+    size_t prefix = run->plan.tokens.count + run->form.before_name;
     *count = 0;
     if (run->form.before_name == 0 || (size_t)youtu_sequence_length(engine->context, 0) < prefix) return true;
     if (!answer_parse(buffer_span(&run->answering.answer), &run->arena, &answer) ||
@@ -178,7 +150,7 @@ static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     struct answering *answering = &run->answering;
     struct text_display display = {run, failure, false};
     bool answered =
-        answering_run(answering, &run->engine, &run->prompt, run->options, &run->clinic.lexicon.drugs,
+        answering_run(answering, &run->engine, &run->plan.tokens, run->options, &run->clinic.lexicon.drugs,
                       &run->progress, run->streams ? show_text : NULL, &display, failure);
     struct name_score scores[MOST_SCORED_NAMES];
     size_t n_scores;
@@ -201,14 +173,20 @@ static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     return report_complete(&run->report, &run->clinic, &output, run->options->confidence, failure);
 }
 
+/* Everything that the rules tell, and the template that the model is asked with. */
+static bool prepare_rules(struct diagnosis_run *run, struct failure *failure) {
+    const struct options *options = run->options;
+    return read_text(run, failure) && clinic_open(&run->clinic, options->kb, failure) &&
+           (!options->templates || template_check_all(options->templates, failure)) &&
+           report_begin(&run->report, &run->clinic, &options->patient, options->department, run->text,
+                        options->confidence, failure) &&
+           template_open(run->report.department, options->templates, &run->clinic.departments, &run->arena,
+                         &run->template, failure);
+}
+
 static bool make_report(struct diagnosis_run *run, struct failure *failure) {
     const struct options *options = run->options;
-    if (!read_text(run, failure) || !clinic_open(&run->clinic, options->kb, failure) ||
-        !template_open(options->department, options->templates, &run->arena, &run->template, failure) ||
-        (!options->rules_only && !prepare_model(run, failure)) ||
-        !report_begin(&run->report, &run->clinic, &options->patient, options->department, run->text,
-                      options->confidence, failure))
-        return false;
+    if (!prepare_rules(run, failure) || (!options->rules_only && !prepare_model(run, failure))) return false;
     terminal_catch_interrupt();
     if (!options->rules_only) name_model(run);
     return show_head(run, failure) && (options->rules_only || ask_model(run, failure)) &&
@@ -225,7 +203,7 @@ bool command_diagnose(const struct options *options, struct failure *failure) {
     output_free(&run.output);
     report_free(&run.report);
     answering_free(&run.answering);
-    youtu_tokens_free(&run.prompt);
+    prompt_plan_free(&run.plan);
     form_free(&run.form);
     engine_close(&run.engine);
     clinic_close(&run.clinic);

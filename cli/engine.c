@@ -156,6 +156,7 @@ bool engine_prepare(struct engine *engine, const struct options *options, size_t
     engine->n_context = context_options.n_tokens;
     context_options.n_tokens += engine->scoring_tokens;
     context_options.n_sequences += engine->scoring_sequences;
+    if (engine->n_sequences) context_options.n_sequences = engine->n_sequences + engine->scoring_sequences;
     if (engine->n_context > engine->info.max_positions)
         return fail(failure, STATUS_USAGE, "--ctx:%d 超过模型的上限 %d", engine->n_context,
                     engine->info.max_positions);

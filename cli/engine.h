@@ -20,7 +20,8 @@ struct engine {
     struct progress *progress; /* of loading; the caller's */
     youtu_lora *lora;          /* --lora, or NULL */
     youtu_context *context;
-    int32_t n_context; /* tokens */
+    int32_t n_context;   /* tokens */
+    int32_t n_sequences; /* of the context; set before engine_prepare, 0: one */
     youtu_sampler *sampler;
     uint64_t seed;
     int32_t scoring_tokens,

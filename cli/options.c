@@ -60,7 +60,7 @@ static const struct option_entry {
     {"threads", OPTION_INT, FOR_ALL, FIELD(threads), 1, 1024, "N",
      "线程数(默认:可用的每个核一个,小模型一个)"},
     {"ctx", OPTION_INT, FOR_ALL, FIELD(ctx), 16, 1 << 20, "N", "上下文的词元数(默认:按需要,最多 8192)"},
-    {"department", OPTION_TEXT, FOR_EACH, FIELD(department), 0, 0, "NAME", "科室模板(默认 全科)"},
+    {"department", OPTION_TEXT, FOR_EACH, FIELD(department), 0, 0, "NAME", "科室(默认:按患者的情况建议一个)"},
     {"age", OPTION_AGE, FOR_EACH, FIELD(patient), 0, 0, "N[岁|月|天]", "患者年龄"},
     {"sex", OPTION_SEX, FOR_EACH, FIELD(patient), 0, 0, "男|女", "患者性别"},
     {"format", OPTION_FORMAT, FOR_REPORT | FOR_REQUEST, FIELD(format), 0, 0, FORMAT_NAMES,
@@ -95,7 +95,6 @@ static struct options default_options(void) {
     return (struct options){
         .command = COMMAND_DIAGNOSE,
         .device = "auto",
-        .department = "全科",
         .threads = NOT_GIVEN,
         .ctx = NOT_GIVEN,
         .max_tokens = 512,

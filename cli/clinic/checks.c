@@ -24,36 +24,6 @@ double name_probability(const struct token_mark *marks, size_t n_marks, size_t s
     return count ? exp(sum / (double)count) : 0;
 }
 
-/* ---- evidence */
-
-static bool add_signed(struct strings *list, struct arena *arena, const char *prefix, const char *name) {
-    const char *text = arena_format(arena, "%s%s", prefix, name);
-    return text && strings_add(list, arena, text);
-}
-
-/* Present symptoms by the sign of their weight; denied ones the other way round; age and sex that do not fit.
- */
-static bool add_evidence(const struct check_request *request, struct arena *arena,
-                         struct diagnosis *diagnosis) {
-    const struct disease *disease = diagnosis->disease;
-    const struct findings *findings = request->findings;
-    if (!disease) return true;
-    for (size_t i = 0; i < findings->positive.count; i++) {
-        const struct finding *finding = &findings->positive.items[i];
-        double weight = disease_weight(disease, finding->symptom, 0);
-        struct strings *list = weight > 0 ? &diagnosis->evidence : weight < 0 ? &diagnosis->against : NULL;
-        if (list && !strings_add(list, arena, finding->name)) return false;
-    }
-    for (size_t i = 0; i < findings->negative.count; i++) {
-        const struct finding *finding = &findings->negative.items[i];
-        double weight = disease_weight(disease, finding->symptom, 0);
-        struct strings *list = weight < 0 ? &diagnosis->evidence : weight > 0 ? &diagnosis->against : NULL;
-        if (list && !add_signed(list, arena, "无", finding->name)) return false;
-    }
-    return disease_fits(disease, request->patient) ||
-           strings_add(&diagnosis->against, arena, "年龄或性别不符");
-}
-
 /* ---- entries */
 
 static struct diagnosis *add_entry(struct differential *differential, struct arena *arena) {
@@ -81,11 +51,14 @@ static enum diagnosis_status judge(const struct diagnosis *entry, double thresho
 /* p: the model's share in the confidence; NAN when no model was asked. */
 static bool fill_entry(const struct check_request *request, struct arena *arena, struct diagnosis *entry,
                        double p) {
-    entry->support =
-        entry->disease ? disease_rate(entry->disease, request->patient, request->findings).support : 0;
+    const struct candidate *candidate =
+        entry->disease ? candidate_of(request->candidates, entry->disease) : NULL;
+    entry->support = candidate ? candidate->support : 0;
     entry->confidence = isnan(p) ? entry->support : MODEL_WEIGHT * p + (1 - MODEL_WEIGHT) * entry->support;
     entry->icd10 = entry->disease ? entry->disease->icd10 : NULL;
-    if (!add_evidence(request, arena, entry)) return false;
+    if (entry->disease && !evidence_find(&request->candidates->observations, entry->disease, arena,
+                                         &entry->evidence, &entry->against))
+        return false;
     entry->status = judge(entry, request->threshold);
     return true;
 }
@@ -132,11 +105,9 @@ static bool add_named(const struct check_request *request, struct arena *arena,
 
 static bool add_ranked(const struct check_request *request, struct arena *arena,
                        struct differential *differential) {
-    struct candidates candidates;
-    if (!differential_rank(request->kb, request->patient, request->findings, arena, &candidates))
-        return false;
-    for (size_t i = 0; i < candidates.count && differential->count < MOST_ENTRIES; i++) {
-        const struct candidate *candidate = &candidates.items[i];
+    const struct candidates *candidates = request->candidates;
+    for (size_t i = 0; i < candidates->n_leading && differential->count < MOST_ENTRIES; i++) {
+        const struct candidate *candidate = &candidates->items[i];
         if (candidate->support <= 0 ||
             has_entry(differential, candidate->disease, span_of(candidate->disease->name)))
             continue;

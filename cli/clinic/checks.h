@@ -19,10 +19,10 @@ struct diagnosis {
     const char *icd10; /* NULL when unknown */
     const struct disease *disease;
     const char *source; /* "model", "kb", "model+kb" */
-    double support;     /* by the findings (differential.h), 0..1 */
+    double support;     /* by the findings (differential.h): a probability */
     double confidence;  /* 0..1 */
     enum diagnosis_status status;
-    struct strings evidence, against; /* findings */
+    struct strings evidence, against; /* in the patient's own words */
 };
 
 struct differential {
@@ -55,11 +55,10 @@ struct name_score {
 /* What is needed to check an answer. */
 struct check_request {
     const struct kb *kb;
-    const struct patient *patient;
-    const struct findings *findings;
-    double threshold;            /* of confidence */
-    const struct answer *answer; /* NULL when no model was asked */
-    struct span answer_text;     /* that `answer` was read from */
+    const struct candidates *candidates; /* as the findings rank them */
+    double threshold;                    /* of confidence */
+    const struct answer *answer;         /* NULL when no model was asked */
+    struct span answer_text;             /* that `answer` was read from */
     const struct token_mark *marks;
     size_t n_marks;
     const struct name_score *scores; /* [n_scores]; none: the marks stand in for them */

@@ -2,6 +2,7 @@
 #ifndef CLINIC_CLINIC_H
 #define CLINIC_CLINIC_H
 
+#include "cli/clinic/department.h"
 #include "cli/clinic/kb.h"
 #include "cli/clinic/lexicon.h"
 #include "cli/clinic/redflags.h"
@@ -12,6 +13,7 @@ struct clinic {
     struct lexicon lexicon;
     struct kb kb; /* the clinic's own or the compiled-in one */
     struct redflags redflags;
+    struct departments departments;
 };
 
 /* kb_path: a clinic's own knowledge base, or NULL. Free with clinic_close, also after a failure. */

@@ -3,7 +3,6 @@
 #define CLINIC_FORMAT_H
 
 #include "cli/clinic/buffer.h"
-#include "cli/clinic/prompt.h"
 #include "cli/clinic/report.h"
 
 struct report_format {
@@ -38,6 +37,8 @@ bool format_hl7(const struct report *report, bool colour, struct buffer *out); /
  * warnings also alone); the title of the
  * model's reasoning or of its answer, followed by its lines; what the checks tell. */
 void text_warnings(const struct warnings *warnings, bool colour, struct buffer *out);
+/* How much of a long text the prompt holds; nothing where it holds all. */
+void text_left_out(const struct report *report, struct buffer *out);
 void text_head(const struct report *report, bool colour, struct buffer *out);
 void text_reasoning_title(bool colour, struct buffer *out);
 void text_answer_title(bool colour, struct buffer *out);

@@ -35,6 +35,51 @@ static json_t *model(struct json_writing *out, const struct report_model *model)
     return object;
 }
 
+/* The sentences that the prompt does not hold as written. */
+static json_t *left_out(struct json_writing *out, const struct chart *chart) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < chart->n_sentences; i++) {
+        const struct chart_sentence *sentence = &chart->sentences[i];
+        if (sentence->fate == FATE_KEPT) continue;
+        json_t *object = json_object();
+        put_value(out, object, "text", span_value(span_between(chart->text, sentence->start, sentence->end)));
+        put_value(out, object, "start", json_integer((json_int_t)sentence->start));
+        put_value(out, object, "end", json_integer((json_int_t)sentence->end));
+        put_value(out, object, "segment", json_integer((json_int_t)sentence->segment + 1));
+        put_value(out, object, "fate", text_value(fate_name(sentence->fate)));
+        put_value(out, object, "reason", text_value(fate_reason(sentence->fate)));
+        push_value(out, array, object);
+    }
+    return array;
+}
+
+static json_t *summaries(struct json_writing *out, const struct chart *chart) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < chart->n_segments; i++) {
+        const struct chart_segment *segment = &chart->segments[i];
+        if (!segment->summary_shown) continue;
+        json_t *object = json_object();
+        put_value(out, object, "segment", json_integer((json_int_t)i + 1));
+        put_value(out, object, "title", text_value(segment->title));
+        put_value(out, object, "summary", text_value(segment->summary));
+        push_value(out, array, object);
+    }
+    return array;
+}
+
+static json_t *input(struct json_writing *out, const struct report *report) {
+    const struct chart *chart = &report->chart;
+    json_t *object = json_object();
+    put_value(out, object, "text", span_value(report->input));
+    put_value(out, object, "segments", json_integer((json_int_t)chart->n_segments));
+    put_value(out, object, "sentences", json_integer((json_int_t)chart->n_sentences));
+    put_value(out, object, "kept", json_integer((json_int_t)chart_count(chart, FATE_KEPT)));
+    put_value(out, object, "summaries", summaries(out, chart));
+    put_value(out, object, "left_out", left_out(out, chart));
+    put_value(out, object, "prompt_cuts", texts(out, &report->prompt_cuts));
+    return object;
+}
+
 static json_t *patient(struct json_writing *out, const struct patient *patient) {
     json_t *object = json_object();
     put_value(out, object, "age", patient->has_age ? json_integer(patient->age) : json_null());
@@ -43,14 +88,6 @@ static json_t *patient(struct json_writing *out, const struct patient *patient) 
     put_value(out, object, "pregnant",
               patient->pregnancy == PREGNANCY_UNKNOWN ? json_null()
                                                       : json_boolean(patient->pregnancy == PREGNANCY_YES));
-    return object;
-}
-
-static json_t *input(struct json_writing *out, struct span text) {
-    json_t *object = json_object();
-    put_value(out, object, "text", span_value(text));
-    put_value(out, object, "segments", json_integer(1));
-    put_value(out, object, "left_out", json_array());
     return object;
 }
 
@@ -172,6 +209,18 @@ static json_t *must_not_miss(struct json_writing *out, const struct dangers *dan
     return array;
 }
 
+static json_t *next_questions(struct json_writing *out, const struct questions *questions) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < questions->count; i++) {
+        json_t *object = json_object();
+        put_value(out, object, "symptom", text_value(questions->items[i].symptom));
+        put_value(out, object, "question", text_value(questions->items[i].text));
+        put_value(out, object, "reason", text_value(questions->items[i].reason));
+        push_value(out, array, object);
+    }
+    return array;
+}
+
 /* The model's answer with the remark on it; "" without an answer. */
 static json_t *narrative(const char *answer) {
     return *answer ? json_sprintf("%s\n\n%s", answer, REPORT_MODEL_REMARK) : text_value("");
@@ -205,14 +254,16 @@ static json_t *whole(struct json_writing *out, const struct report *report) {
     put_value(out, object, "created", text_value(report->created));
     put_value(out, object, "model", model(out, &report->model));
     put_value(out, object, "department", text_value(report->department));
+    put_value(out, object, "department_proposed", json_boolean(report->department_proposed));
     put_value(out, object, "patient", patient(out, &report->patient));
-    put_value(out, object, "input", input(out, report->input));
+    put_value(out, object, "input", input(out, report));
     put_value(out, object, "findings", findings(out, &report->findings));
     put_value(out, object, "differential", differential(out, &report->differential));
     put_value(out, object, "tests", tests(out, report));
     put_value(out, object, "warnings", warnings(out, &report->warnings));
     put_value(out, object, "urgency", text_value(urgency_name(report->warnings.urgency)));
     put_value(out, object, "must_not_miss", must_not_miss(out, &report->must_not_miss));
+    put_value(out, object, "next_questions", next_questions(out, &report->questions));
     put_value(out, object, "narrative", narrative(report->narrative));
     put_value(out, object, "reasoning", text_or_null(report->reasoning));
     put_value(out, object, "removed", removed(out, &report->removed));

@@ -178,15 +178,31 @@ static void put_must_not_miss(const struct report *report, const struct colours 
     }
 }
 
+void text_left_out(const struct report *report, struct buffer *out) {
+    const struct chart *chart = &report->chart;
+    size_t kept = chart_count(chart, FATE_KEPT);
+    if (kept < chart->n_sentences)
+        buffer_format(
+            out,
+            "文本较长（%zu 段 %zu 句），模型读到原文 %zu 句，%zu 句以段落摘要代替，%zu 句只列入问诊要点，"
+            "%zu 句未列入。\n",
+            chart->n_segments, chart->n_sentences, kept, chart_count(chart, FATE_SUMMARISED),
+            chart_count(chart, FATE_LISTED), chart_count(chart, FATE_LEFT_OUT));
+    for (size_t i = 0; i < report->prompt_cuts.count; i++)
+        buffer_format(out, "提示词：%s。\n", report->prompt_cuts.items[i]);
+}
+
 void text_head(const struct report *report, bool colour, struct buffer *out) {
     const struct colours *colours = colours_for(colour);
     buffer_format(out, "%s门诊预问诊报告%s  科室：%s", colours->title, colours->end, report->department);
+    if (report->department_proposed) buffer_put(out, "（按患者情况建议）");
     put_patient(&report->patient, out);
     /* RFC 3339 begins with the date and the time of day, local here. */
     buffer_format(out, "\n%s%.10s %.5s%s\n", colours->faint, report->created,
                   report->created + strlen("2026-01-01T"), colours->end);
     if (report->model.notice)
         buffer_format(out, "%s%s%s\n", colours->urgent, report->model.notice, colours->end);
+    text_left_out(report, out);
     text_warnings(&report->warnings, colour, out);
     put_must_not_miss(report, colours, out);
     put_title(colours, "问诊要点", out);
@@ -247,6 +263,17 @@ static void put_differential(const struct report *report, const struct colours *
     for (size_t i = 0; i < report->differential.count; i++) put_diagnosis(report, i, colours, out);
 }
 
+static void put_questions(const struct questions *questions, const struct colours *colours,
+                          struct buffer *out) {
+    if (questions->count == 0) return;
+    put_title(colours, "建议追问", out);
+    for (size_t i = 0; i < questions->count; i++) {
+        const struct question *question = &questions->items[i];
+        buffer_format(out, "  %zu. %s%s%s%s%s\n", i + 1, question->text, colours->faint,
+                      question->reason[0] ? "  " : "", question->reason, colours->end);
+    }
+}
+
 static void put_tests(const struct report *report, const struct colours *colours, struct buffer *out) {
     if (report->n_tests == 0) return;
     put_title(colours, "建议检查", out);
@@ -272,6 +299,7 @@ void text_tail(const struct report *report, bool colour, struct buffer *out) {
     const struct colours *colours = colours_for(colour);
     put_remarks(report, colours, out);
     put_differential(report, colours, out);
+    put_questions(&report->questions, colours, out);
     /* The model's answer shows its tests itself. */
     if (!report->model.name) put_tests(report, colours, out);
     buffer_format(out, "\n%s%s%s\n", colours->title, REPORT_DISCLAIMER, colours->end);

@@ -180,11 +180,11 @@ static bool add_warnings(const struct checking *in, char level, struct arena *ar
     return true;
 }
 
-bool redflags_check(const struct redflags *redflags, const struct passage *passage,
-                    const struct patient *patient, const struct findings *findings, struct arena *arena,
-                    struct warnings *warnings) {
+static bool begin_checking(struct checking *in, const struct redflags *redflags,
+                           const struct passage *passage, const struct patient *patient,
+                           const struct findings *findings, struct arena *arena) {
     const struct vitals *vitals = &findings->vitals;
-    struct checking in = {
+    *in = (struct checking){
         .redflags = redflags,
         .passage = passage,
         .n_signs = redflags->lexicon->symptoms.n_terms + redflags->cues.n_terms,
@@ -198,13 +198,91 @@ bool redflags_check(const struct redflags *redflags, const struct passage *passa
                        [QUANTITY_RESPIRATION] = vitals->respiratory_rate,
                        [QUANTITY_OXYGEN] = vitals->spo2},
     };
+    return see_all(in, passage, arena);
+}
+
+static enum urgency urgency_of(char level) {
+    return level == 'E' ? URGENCY_EMERGENCY : level == 'U' ? URGENCY_URGENT : URGENCY_ROUTINE;
+}
+
+bool redflags_check(const struct redflags *redflags, const struct passage *passage,
+                    const struct patient *patient, const struct findings *findings, struct arena *arena,
+                    struct warnings *warnings) {
+    struct checking in;
     *warnings = (struct warnings){0};
-    if (!see_all(&in, passage, arena) || !add_warnings(&in, 'E', arena, warnings) ||
-        !add_warnings(&in, 'U', arena, warnings) || !add_warnings(&in, 'R', arena, warnings))
+    if (!begin_checking(&in, redflags, passage, patient, findings, arena) ||
+        !add_warnings(&in, 'E', arena, warnings) || !add_warnings(&in, 'U', arena, warnings) ||
+        !add_warnings(&in, 'R', arena, warnings))
         return false;
-    if (warnings->count)
-        warnings->urgency = warnings->items[0].level == 'E'   ? URGENCY_EMERGENCY
-                            : warnings->items[0].level == 'U' ? URGENCY_URGENT
-                                                              : URGENCY_ROUTINE;
+    if (warnings->count) warnings->urgency = urgency_of(warnings->items[0].level);
+    return true;
+}
+
+/* ---- what is missing to a rule */
+
+/* The one condition that keeps a rule from firing while the chief complaint fulfils another; NULL when there is
+ * none. chief: what that complaint alone shows. */
+static const struct alternatives *lacking(const struct checking *in, const struct checking *chief,
+                                          const struct redflag_rule *rule) {
+    const struct alternatives *found = NULL;
+    bool about_chief = false;
+    for (size_t i = 0; i < rule->n_all; i++) {
+        bool held = false;
+        for (size_t j = 0; j < rule->all[i].count; j++) {
+            const struct alternative *alternative = &rule->all[i].items[j];
+            if (!alternative_holds(in, alternative)) continue;
+            held = true;
+            const struct condition *first = &alternative->conditions[0];
+            about_chief =
+                about_chief || (first->kind == CONDITION_SIGN && is_seen(chief, first->sign, ANY_CLAUSE));
+        }
+        if (held) continue;
+        if (found) return NULL;
+        found = &rule->all[i];
+    }
+    return about_chief ? found : NULL;
+}
+
+/* The symptoms that a sign stands for. */
+static bool add_missing(const struct checking *in, size_t sign, const struct redflag_rule *rule,
+                        struct arena *arena, struct missing_signs *missing) {
+    size_t n_symptoms = in->redflags->lexicon->symptoms.n_terms;
+    if (sign >= n_symptoms) {
+        const struct redflag_term *term = &in->redflags->terms[sign - n_symptoms];
+        for (size_t i = 0; i < term->n_includes; i++)
+            if (!add_missing(in, term->includes[i], rule, arena, missing)) return false;
+        return true;
+    }
+    struct missing_sign *items = arena_grow(arena, missing->items, missing->count, sizeof *items);
+    if (!items) return false;
+    missing->items = items;
+    items[missing->count++] =
+        (struct missing_sign){in->redflags->lexicon->symptoms.terms[sign], rule->message};
+    return true;
+}
+
+bool redflags_missing(const struct redflags *redflags, const struct passage *passage,
+                      const struct patient *patient, const struct findings *findings, const char *chief,
+                      enum urgency urgency, struct arena *arena, struct missing_signs *missing) {
+    struct checking in, alone = {.redflags = redflags, .passage = passage};
+    size_t sign = chief ? wordlist_find(&redflags->lexicon->symptoms, span_of(chief)) : TERM_NONE;
+    *missing = (struct missing_signs){0};
+    if (sign == TERM_NONE) return true;
+    if (!begin_checking(&in, redflags, passage, patient, findings, arena) ||
+        !add_sign(&alone, arena, sign, 0, false))
+        return false;
+    qsort(alone.sightings, alone.n_sightings, sizeof *alone.sightings, compare_sightings);
+    for (size_t i = 0; i < redflags->n_rules; i++) {
+        const struct redflag_rule *rule = &redflags->rules[i];
+        if (urgency_of(rule->level) <= urgency) continue;
+        const struct alternatives *condition = lacking(&in, &alone, rule);
+        for (size_t j = 0; condition && j < condition->count; j++) {
+            const struct alternative *alternative = &condition->items[j];
+            bool one_sign =
+                alternative->n_conditions == 1 && alternative->conditions[0].kind == CONDITION_SIGN;
+            if (one_sign && !add_missing(&in, alternative->conditions[0].sign, rule, arena, missing))
+                return false;
+        }
+    }
     return true;
 }

@@ -53,4 +53,21 @@ bool redflags_check(const struct redflags *redflags, const struct passage *passa
                     const struct patient *patient, const struct findings *findings, struct arena *arena,
                     struct warnings *warnings);
 
+/* A symptom that alone keeps a rule from firing. */
+struct missing_sign {
+    const char *symptom, *message; /* the rule's */
+};
+
+struct missing_signs {
+    struct missing_sign *items;
+    size_t count;
+};
+
+/* The symptoms, mentioned or not, whose presence alone would raise the urgency: that of a rule of a higher one
+ * all of whose other conditions hold, one of them by the chief complaint (a symptom's name; NULL: none). In the
+ * order of the rules. false: memory refused. */
+bool redflags_missing(const struct redflags *redflags, const struct passage *passage,
+                      const struct patient *patient, const struct findings *findings, const char *chief,
+                      enum urgency urgency, struct arena *arena, struct missing_signs *missing);
+
 #endif

@@ -42,6 +42,16 @@ static void suggest_tests(struct report *report) {
     if (report->n_tests > MOST_TESTS) report->n_tests = MOST_TESTS;
 }
 
+static bool choose_questions(struct report *report, const struct clinic *clinic,
+                             const struct passage *passage) {
+    struct missing_signs missing;
+    size_t chief = report->candidates.observations.chief;
+    return redflags_missing(&clinic->redflags, passage, &report->patient, &report->findings,
+                            chief == TERM_NONE ? NULL : clinic->kb.symptoms.terms[chief],
+                            report->warnings.urgency, &report->arena, &missing) &&
+           questions_choose(&report->candidates, &missing, &report->arena, &report->questions);
+}
+
 bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
                   const char *department, struct span input, double threshold, struct failure *failure) {
     *report = (struct report){.patient = *patient,
@@ -56,17 +66,22 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->lexicon) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
+        !chart_divide(&passage, &report->findings, arena, &report->chart) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
-        !dangers_find(&clinic->kb, &report->patient, &report->findings, &report->warnings, arena,
-                      &report->must_not_miss))
+        !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
+                           &report->candidates) ||
+        !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss) ||
+        !choose_questions(report, clinic, &passage))
         return fail_memory(failure);
-    struct check_request request = {.kb = &clinic->kb,
-                                    .patient = &report->patient,
-                                    .findings = &report->findings,
-                                    .threshold = threshold};
+    struct check_request request = {
+        .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     suggest_tests(report);
+    report->department_proposed = !department;
+    if (!department)
+        report->department = department_propose(&clinic->departments, &report->patient,
+                                                report->warnings.urgency, &report->differential);
     return true;
 }
 
@@ -93,8 +108,7 @@ bool report_complete(struct report *report, const struct clinic *clinic, const s
         return fail_memory(failure);
     report->removed = *output->removed;
     struct check_request request = {.kb = &clinic->kb,
-                                    .patient = &report->patient,
-                                    .findings = &report->findings,
+                                    .candidates = &report->candidates,
                                     .threshold = threshold,
                                     .answer = &answer,
                                     .answer_text = output->answer,

@@ -6,6 +6,8 @@
 #include "cli/clinic/clinic.h"
 #include "cli/clinic/doses.h"
 #include "cli/clinic/must_not_miss.h"
+#include "cli/clinic/questions.h"
+#include "cli/clinic/chart.h"
 
 #define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
 
@@ -43,13 +45,18 @@ struct report {
     const char *id;      /* UUID */
     const char *created; /* RFC 3339 with zone */
     struct report_model model;
-    const char *department;
+    const char *department; /* the user's choice, or proposed by the findings */
+    bool department_proposed;
     struct patient patient;
     struct span input;
+    struct chart chart;         /* what of the input the prompt holds */
+    struct strings prompt_cuts; /* what else the prompt had no room for: sentences for a person */
     struct findings findings;
     struct warnings warnings;
+    struct candidates candidates; /* as the findings rank them */
     struct dangers must_not_miss;
     struct differential differential;
+    struct questions questions;
     struct suggested_test *tests;
     size_t n_tests;
     const char *narrative; /* the model's answer after the filters; "" without one */
@@ -61,7 +68,7 @@ struct report {
 };
 
 /* Fills everything that rules tell: identity, findings, warnings, and the differential of the knowledge base
- * alone. patient: what is known besides the text. input must outlive the report. Free with report_free, also
+ * alone. patient: what is known besides the text; department: NULL to propose one. input must outlive the report. Free with report_free, also
  * after a failure. */
 bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
                   const char *department, struct span input, double threshold, struct failure *failure);

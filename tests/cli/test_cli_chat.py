@@ -37,8 +37,8 @@ def test_commands_of_the_dialogue():
 
 
 def test_a_full_conversation_is_told_not_cut():
-    shown = chat(MIGRAINE, MIGRAINE, "/new", MIGRAINE, arguments=["--ctx", "300", "--max-tokens", "200"])
-    first, told, rest = shown.partition("超过上下文的 300 个:请用 /new 开始新的对话)")
+    shown = chat(MIGRAINE, MIGRAINE, "/new", MIGRAINE, arguments=["--ctx", "620", "--max-tokens", "200"])
+    first, told, rest = shown.partition("超过上下文的 620 个:请用 /new 开始新的对话)")
     assert told and "1. 可能诊断" in first
     assert "1. 可能诊断" in rest  # a new conversation has room again
 

@@ -78,6 +78,7 @@ struct checked {
     struct arena arena;
     struct findings findings;
     struct patient patient;
+    struct candidates candidates;
     struct differential differential;
 };
 
@@ -92,10 +93,10 @@ static void check(struct checked *checked, const char *complaint, const char *te
     assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, arena, &checked->patient,
                                  &checked->findings));
-    struct check_request request = {.kb = &clinic.kb,
-                                    .patient = &checked->patient,
-                                    .findings = &checked->findings,
-                                    .threshold = threshold};
+    assert_true(differential_rank(&clinic.kb, &checked->patient, &checked->findings, NULL, arena,
+                                  &checked->candidates));
+    struct check_request request = {
+        .kb = &clinic.kb, .candidates = &checked->candidates, .threshold = threshold};
     if (text) {
         assert_true(strlen(text) < sizeof marks / sizeof *marks);
         for (size_t i = 0; i < strlen(text); i++) marks[i] = (struct token_mark){i + 1, 0};
@@ -128,7 +129,7 @@ static void test_rules_alone_rank_the_knowledge_base(void **state) {
     assert_false(checked.differential.needs_confirmation);
     assert_true(checked.differential.count <= 5);
     assert_true(first->confidence ==
-                disease_rate(first->disease, &checked.patient, &checked.findings).support);
+                candidate_of(&checked.candidates, first->disease)->support);
     arena_free(&checked.arena);
     check(&checked, MIGRAINE, NULL, 0.99);
     assert_int_equal(checked.differential.items[0].status, DIAGNOSIS_NEEDS_CONFIRMATION);
@@ -146,7 +147,7 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     check(&checked, MIGRAINE, "1. 可能诊断\n(1) 火星综合征\n(2) 偏头痛\n(3) 痔", 0.5);
     const struct diagnosis *unknown = entry(&checked, "火星综合征"), *known = entry(&checked, "偏头痛"),
                            *unfit = entry(&checked, "痔");
-    double support = disease_rate(known->disease, &checked.patient, &checked.findings).support;
+    double support = candidate_of(&checked.candidates, known->disease)->support;
     double expected =
         MODEL_WEIGHT * 0.5 + (1 - MODEL_WEIGHT) * support; /* second in the model's list: p = 1/2 */
     assert_true(fabs(known->confidence - expected) < 1e-12);

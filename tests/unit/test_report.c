@@ -371,7 +371,7 @@ static void test_a_knowledge_base_survives_refused_memory(void **state) {
         struct failure failure;
         allocations_left = refused;
         json_set_alloc_funcs(counted_malloc, free);
-        assert_false(kb_load(&kb, &clinic.lexicon.symptoms, &arena, span_of(TEXT_OF_KB), "k", &failure));
+        assert_false(kb_load(&kb, &arena, span_of(TEXT_OF_KB), "k", &clinic.lexicon, &failure));
         json_set_alloc_funcs(malloc, free);
         arena_free(&arena);
         if (strcmp(failure.message, "k:字段 diseases 为 [],应为 至少一种疾病") == 0) { /* enough memory */
