@@ -58,6 +58,12 @@ void fhir_add_device(struct fhir_bundle *bundle, const struct report *report) {
     put(bundle, name, "type", text_value("model-name"));
     put(bundle, device, "deviceName", fhir_only(bundle, name));
     fhir_put_text(bundle, device, "modelNumber", report->model.name);
+    if (report->model.adapter) {
+        json_t *version = json_object();
+        put(bundle, version, "type", fhir_concept(bundle, NULL, NULL, "LoRA"));
+        put(bundle, version, "value", text_value(report->model.adapter));
+        put(bundle, device, "version", fhir_only(bundle, version));
+    }
     fhir_put_note(bundle, device, report->model.notice);
     fhir_add(bundle, device);
 }

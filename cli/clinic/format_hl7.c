@@ -268,6 +268,8 @@ static void put_patient_facts(struct message *message, const struct patient *pat
 static void put_model_part(struct message *message, const struct report *report) {
     if (!report->model.name) return;
     put_line(message, LOCAL("MODEL", "模型"), 0, span_of(report->model.name));
+    if (report->model.adapter)
+        put_line(message, LOCAL("MODEL.ADAPTER", "模型适配器"), 0, span_of(report->model.adapter));
     put_lines(message, LOCAL("NARRATIVE", "模型分析"), span_of(report->narrative));
     if (*report->narrative)
         put_line(message, LOCAL("NARRATIVE.NOTICE", "模型分析说明"), 1, span_of(REPORT_MODEL_REMARK));

@@ -241,6 +241,8 @@ static void put_model_part(struct xml *xml, const struct report *report) {
     put_attribute(xml, "name", report->model.name);
     put_attribute(xml, "dtype", report->model.dtype);
     put_attribute(xml, "device", report->model.device);
+    put_attribute(xml, "adapter", report->model.adapter);
+    if (report->model.adapter) put_number(xml, "adapter-scale", report->model.adapter_scale, 6);
     put_attribute(xml, "finish", finish_name(report->finish));
     put_count(xml, "seed", report->seed);
     put_count(xml, "prompt-tokens", (uint64_t)report->usage.prompt_tokens);

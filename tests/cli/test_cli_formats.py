@@ -56,7 +56,7 @@ def closed(schema):
     if not isinstance(schema, dict):
         return schema
     strict = {key: closed(value) for key, value in schema.items()}
-    return {**strict, "additionalProperties": False} if schema.get("type") == "object" else strict
+    return {**strict, "additionalProperties": False} if "properties" in schema and "type" in schema else strict
 
 
 def check_json(text):
