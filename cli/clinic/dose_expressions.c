@@ -168,30 +168,6 @@ static size_t unit(const struct reader *reader, size_t at, bool *is_certain, boo
     }
 }
 
-/* Whether the number that ends at `end` is an amount without a unit: "剂量:500", "0.5 tid". */
-static bool is_bare_amount(const struct reader *reader, size_t end, bool is_labelled) {
-    size_t next = skip_gaps(reader->text, end);
-    if (!is_labelled) return word(reader, next, DOSE_ABBREVIATION | DOSE_MOMENT) > next;
-    bool counts_else = word(reader, next, DOSE_SPAN | DOSE_TIMES | DOSE_NO_UNIT) > next;
-    return !counts_else && dose_text_at(reader->text, next) != '%';
-}
-
-static bool amount(const struct reader *reader, size_t at, struct dose_expression *expression) {
-    size_t each = word(reader, at, DOSE_EACH | DOSE_DAY | DOSE_TIMING), label = word(reader, at, DOSE_LABEL);
-    bool is_labelled = label > at;
-    size_t lead = label > each ? label : each;
-    size_t start = lead > at ? skip_fillers(reader, lead) : at;
-    size_t end = number(reader, start);
-    if (end == start) return false;
-    struct dose_expression found = {.kind = EXPRESSION_AMOUNT, .certain = is_labelled};
-    found.end = unit(reader, end, &found.certain, &found.concentration);
-    if (found.end > end)
-        found.certain = !found.concentration && (found.certain || lead > at);
-    else if (!is_bare_amount(reader, end, is_labelled))
-        return false;
-    return *expression = found, true;
-}
-
 /* ---- frequencies */
 
 /* "三次", "各一次", "3回". */
@@ -281,6 +257,44 @@ static bool frequency(const struct reader *reader, size_t at, struct dose_expres
     if (end == at) return false;
     *expression = (struct dose_expression){end, EXPRESSION_FREQUENCY, .certain = end == certain_end};
     return true;
+}
+
+/* ---- amounts without a unit */
+
+enum bareness { BARE_NOTHING, BARE_AMOUNT, BARE_BESIDE_DRUG };
+
+/* What a number that ends at `end` and has no unit can be: "剂量:500", "0.5 tid", "0.5/次" are amounts, "0.5,一天三次" is
+ * one beside a drug. */
+static enum bareness bare_amount(const struct reader *reader, size_t end, bool is_labelled) {
+    struct dose_text *text = reader->text;
+    size_t next = skip_gaps(text, end);
+    uint32_t c = dose_text_at(text, next);
+    if (word(reader, next, DOSE_ABBREVIATION | DOSE_MOMENT) > next) return BARE_AMOUNT;
+    if (c == '/' && next_word(reader, next + 1, DOSE_PERIOD) > next + 1) return BARE_AMOUNT;
+    if (is_labelled) {
+        bool counts_else = word(reader, next, DOSE_SPAN | DOSE_TIMES | DOSE_NO_UNIT) > next;
+        return counts_else || c == '%' ? BARE_NOTHING : BARE_AMOUNT;
+    }
+    size_t rate_at = skip_gaps(text, c == ',' ? next + 1 : next);
+    struct dose_expression rate;
+    return frequency(reader, rate_at, &rate) ? BARE_BESIDE_DRUG : BARE_NOTHING;
+}
+
+static bool amount(const struct reader *reader, size_t at, struct dose_expression *expression) {
+    size_t each = word(reader, at, DOSE_EACH | DOSE_DAY | DOSE_TIMING), label = word(reader, at, DOSE_LABEL);
+    bool is_labelled = label > at;
+    size_t lead = label > each ? label : each;
+    size_t start = lead > at ? skip_fillers(reader, lead) : at;
+    size_t end = number(reader, start);
+    if (end == start) return false;
+    struct dose_expression found = {.kind = EXPRESSION_AMOUNT};
+    found.end = unit(reader, end, &found.drug_unit, &found.concentration);
+    bool has_unit = found.end > end;
+    enum bareness bareness = has_unit ? BARE_AMOUNT : bare_amount(reader, end, is_labelled);
+    if (bareness == BARE_NOTHING) return false;
+    found.beside = bareness == BARE_BESIDE_DRUG;
+    found.certain = has_unit ? !found.concentration && (found.drug_unit || lead > at) : is_labelled;
+    return *expression = found, true;
 }
 
 /* ---- courses */

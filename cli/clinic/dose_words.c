@@ -48,19 +48,20 @@ static const struct {
      "inhale oral orally iv im po sc subcutaneously intravenously intramuscularly intravenous prescribe "
      "prescribed dissolve sig rx use swallow by_mouth sublingual starting initial maximum max "},
     {DOSE_MEASURED,
-     "烟 香烟 卷烟 酒 啤酒 白酒 红酒 黄酒 水 饮水 喝水 喝酒 饮 水量 饮料 茶 咖啡 汤 粥 牛奶 奶 奶粉 奶量 母乳 吃奶 喂奶 "
-     "痰 咳痰 尿 尿量 小便 大便 排便 粪便 便血 黑便 血便 稀便 稀水便 出血 失血 咯血 呕血 鼻血 流血 血量 月经 经量 经血 恶露 卫生巾 护垫 纸巾 "
-     "积液 腹水 胸水 引流 渗液 残余 胃液 胆汁 呕吐物 呕吐量 汗 盐 食盐 钠盐 油 肉 蛋 蛋白质 膳食纤维 糖分 主食 米饭 "
-     "蔬菜 水果 鸡蛋 面包 饼干 摄入 进食 入量 出量 重量 体积 容积 容量 大小 肺活量 射血 心输出量 流量 "
-     "血糖 血红蛋白 血小板 血钾 血钙 血脂 胆固醇 甘油三酯 蛋白尿 尿蛋白 尿酸 肌酐 尿素 胆红素 转氨酶 白蛋白 血清 "
-     "血浆 血尿 化验 检验 检测 检查 测得 正常值 参考值 参考范围 浓度 水平 抗体 滴度 载量 指数 结节 囊肿 肿块 血管 "
+     "饮酒 饮水 喝水 喝酒 水量 饮料 酒精 奶量 食盐 钠盐 蛋白质 膳食纤维 糖分 摄入 入量 出量 肺活量 心输出量 射血分数 "
+     "血糖 血红蛋白 血小板 血钾 血钙 血脂 血氧 胆固醇 甘油三酯 蛋白尿 尿蛋白 尿酸 肌酐 尿素 胆红素 转氨酶 白蛋白 血清 "
+     "血浆 白细胞 化验 检验 检测 测得 正常值 参考值 参考范围 浓度 水平 抗体 滴度 载量 "
      "alt ast crp hcg tsh psa ck ldh afp cea ca125 ca199 hba1c hb wbc plt esr egfr bnp inr "
-     "激素水平 甲状腺激素 性激素 雌激素水平 地高辛浓度 药物浓度 血药浓度 献血 抽血 采血 血样 标本 皮疹 红斑 "
-     "斑片 阴影 影像 胸片 胸部平片 腹部平片 腹平片 胸平片 ct平片 X线平片 X光片 切片 拍片 照片 摄片 底片 玻片 薄片 大片 成片 斑 癣 淤青 瘀斑 鳞屑 湿疹 "
-     "x光片 x线片 x片 ct片 mri片 涂片 睾丸 血栓 粒细胞 血糖药物浓度 白细胞 "
-     "smoke smokes smoking cigarette cigarettes alcohol wine beer water urine sputum blood glucose hemoglobin ogtt "
-     "protein weight volume fluid milk coffee salt ferritin cholesterol creatinine albumin platelet level levels "
-     "packs "},
+     "激素水平 甲状腺激素 性激素 雌激素水平 地高辛浓度 药物浓度 血药浓度 献血 抽血 采血 血样 标本 "
+     "alcohol glucose hemoglobin protein weight volume fluid salt ferritin cholesterol creatinine albumin platelet "
+     "level levels "},
+    {DOSE_SUBSTANCE,
+     "烟 香烟 卷烟 酒 啤酒 白酒 红酒 黄酒 水 饮 茶 咖啡 汤 奶 奶粉 母乳 吃奶 喂奶 痰 咳痰 尿 尿量 血尿 小便 大便 排便 粪便 便血 黑便 "
+     "血便 稀便 稀水便 出血 失血 咯血 呕血 鼻血 流血 血量 月经 经量 经血 恶露 卫生巾 护垫 纸巾 积液 腹水 胸水 引流 渗液 残余 胃液 "
+     "胆汁 呕吐物 呕吐量 汗 盐 油 肉 蛋 主食 蔬菜 进食 重量 体积 容积 容量 大小 流量 检查 指数 结节 囊肿 肿块 血管 皮疹 红斑 斑片 阴影 "
+     "影像 胸片 胸部平片 腹部平片 腹平片 胸平片 ct平片 X线平片 X光片 切片 拍片 照片 摄片 底片 玻片 薄片 大片 成片 斑 癣 淤青 瘀斑 "
+     "鳞屑 湿疹 x光片 x线片 x片 ct片 mri片 涂片 睾丸 血栓 粒细胞 smoke smokes smoking cigarette cigarettes wine beer water "
+     "urine sputum blood milk coffee packs "},
     {DOSE_MEASURED | DOSE_TAKEN_TOO,
      "葡萄糖耐量 口服葡萄糖耐量 口服葡萄糖耐量试验 糖耐量 糖耐 糖筛 葡萄糖负荷 无水葡萄糖 葡萄糖粉 负荷试验 激发试验 造影 "
      "ogtt 呼气试验 饼干 面包 鸡蛋 方便面 牛奶 水果 米饭 粥 馒头 蛋糕 西瓜 苹果 香蕉 饭 "},
@@ -68,7 +69,7 @@ static const struct {
      "痛 疼 咳 吐 泻 呕 痒 晕 喘 麻 发作 抽搐 惊厥 心悸 心慌 症状 起夜 夜尿 排尿 尿频 胎动 宫缩 发热 发烧 发病 测量 "
      "监测 测 复查 查 随访 就诊 复诊 换药 换尿布 锻炼 运动 散步 走路 洗 刷牙 漱口 透析 血透 进餐 用餐 加餐 三餐 喂养 睡眠 睡觉 "
      "午睡 醒 哭 哭闹 打嗝 嗳气 反酸 烧心 排气 腹泻 呕吐 头痛 腹痛 咳嗽 喷嚏 流涕 盗汗 潮热 惊醒 憋醒 眩晕 晕厥 跌倒 "
-     "便秘 里急后重 脓血便 水样便 失禁 遗尿 遗精 性生活 出现 记录 观察 热敷 冷敷 翻身 拍背 "
+     "水肿 水痘 水疱 尿路 尿道 血压 便秘 里急后重 脓血便 水样便 失禁 遗尿 遗精 性生活 出现 记录 观察 热敷 冷敷 翻身 拍背 "
      "深呼吸 提肛 按摩 理疗 康复 训练 护理 清洁 冲洗 工作 上班 "
      "pain cough vomiting diarrhea diarrhoea headache dizziness vomits stool stools urinate urinates urination "
      "exercise check checks measure monitor monitored attack attacks episode episodes seizure seizures walk walks "
@@ -76,7 +77,8 @@ static const struct {
     {DOSE_AFTER, "后 仍 出现 引起 导致 但 却 期间 无效 未见 不见 未缓解 可缓解 缓解 after but still "},
     {DOSE_PAST, "后 前 没 未 无 还 仍 不见 不 以来 以上 "},
     {DOSE_MARKUP, "text mathrm rm nbsp; &nbsp; br b strong em span td p "},
-    {DOSE_CONDITION, "时 者 的话 则 患者 病人 患儿 儿童 成人 剧烈时 明显时 严重时 发作时 发作期 急性期 "},
+    {DOSE_CONDITION,
+     "时 高时 低时 升高时 偏高时 过高时 多时 重时 明显时 加重时 者 的话 则 患者 病人 患儿 儿童 成人 剧烈时 明显时 严重时 发作时 发作期 急性期 "},
     {DOSE_UNIT,
      "mg mgs mcg ug ugs 毫克 微克 iu u 万u 万iu 万单位 国际单位 milligram milligrams "
      "microgram micrograms tab tabs tablet tablets capsule capsules cap caps pill pills puff puffs drops "
@@ -123,7 +125,7 @@ static const struct {
      "about take is of to a an the 总共 总量 静滴 静注 肌注 注射 皮下注射 吸入 雾化 吸 喷 涂 外用 外涂 滴 含服 含 冲服 嚼服 温服 "
      "左右 一般 通常 常用 共服 取 ( ) [ ] ~ "},
     {DOSE_ABBREVIATION,
-     "qd bid tid qid qn qod hs prn stat q.d. b.i.d. t.i.d. q.i.d. q.o.d. q.n. h.s. p.r.n. biw tiw qw qm qam qpm q.d b.i.d st. st! "
+     "qd bid tid qid tds bds qds qn qod hs prn stat q.d. b.i.d. t.i.d. q.i.d. q.o.d. q.n. h.s. p.r.n. biw tiw qw qm qam qpm q.d b.i.d st. st! "
      "t.i.d q.i.d "},
     {DOSE_RATE,
      "once_daily twice_daily once_a_day twice_a_day thrice_daily once_per_day twice_per_day "

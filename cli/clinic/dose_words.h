@@ -9,10 +9,10 @@
 enum dose_class {
     DOSE_DRUG = 1 << 0,       /* a drug's name, or a form that only drugs have */
     DOSE_TAKING = 1 << 1,     /* taking, giving, a route */
-    DOSE_MEASURED = 1 << 2,   /* what else is counted in a drug's units: urine, tobacco, a test */
+    DOSE_MEASURED = 1 << 2,   /* laboratory values, diet: may be told in a drug's units */
     DOSE_SYMPTOM = 1 << 3,    /* what else happens so many times a day */
     DOSE_AFTER = 1 << 4,      /* behind a drug: what follows may be its effect, "服药后腹泻3次/日" */
-    DOSE_CONDITION = 1 << 5,  /* behind a symptom: when to take a drug, "头痛时2片" */
+    DOSE_CONDITION = 1 << 5,  /* behind what is counted: when to take a drug, "头痛时2片" */
     DOSE_UNIT = 1 << 6,       /* mg: measures hardly anything but drugs */
     DOSE_LOOSE_UNIT = 1 << 7, /* 片: needs a drug beside it */
     DOSE_NO_UNIT = 1 << 8,    /* begins like a unit and is none: 片状 */
@@ -35,8 +35,12 @@ enum dose_class {
     DOSE_MOMENT = 1 << 26,       /* 睡前: beside a dose or a drug it belongs to it */
     DOSE_PAST = 1 << 27,         /* behind a span: it is over, "服药3天后" */
     DOSE_MARKUP = 1 << 28,       /* HTML, TeX: may stand before a unit */
+    DOSE_SUBSTANCE = 1 << 29,    /* urine, tobacco, a rash: counted in ml, 支, 片 */
     DOSE_TAKEN_TOO = 1 << 24,    /* taken, but no drug: food, the sugar of a test */
 };
+
+/* What a number can be of that is no drug. */
+#define DOSE_COUNTED (DOSE_MEASURED | DOSE_SUBSTANCE | DOSE_SYMPTOM)
 
 struct dose_word {
     const uint32_t *codes;
