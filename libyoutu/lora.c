@@ -191,9 +191,11 @@ static youtu_status read_terms(youtu_lora *lora, const lora_config *config, cons
     tensor_list list = {0};
     term_tensors *pairs = array_new(count, sizeof *pairs);
     lora->terms = array_new(count, sizeof *lora->terms);
-    youtu_status status = pairs && lora->terms
-                              ? list_tensors(file, &list, error)
-                              : youtu_fail_memory(error, "an adapter's terms", count * sizeof *lora->terms);
+    if (!pairs || !lora->terms) {
+        free(pairs);
+        return youtu_fail_memory(error, "an adapter's terms", count * sizeof *lora->terms);
+    }
+    youtu_status status = list_tensors(file, &list, error);
     if (status == YOUTU_OK) status = find_terms(lora, config, &list, pairs, error);
     if (status == YOUTU_OK) status = refuse_others(&list, error);
     if (status == YOUTU_OK) status = copy_values(lora, pairs, error);
