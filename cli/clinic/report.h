@@ -43,7 +43,7 @@ struct report {
     bool department_proposed;
     struct patient patient;
     struct span input;
-    struct chart chart;       /* what of the input the prompt holds */
+    struct chart chart;         /* what of the input the prompt holds */
     struct strings prompt_cuts; /* what else the prompt had no room for: sentences for a person */
     struct findings findings;
     struct warnings warnings;
