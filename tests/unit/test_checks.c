@@ -129,8 +129,7 @@ static void test_rules_alone_rank_the_knowledge_base(void **state) {
     assert_int_equal(first->status, DIAGNOSIS_SUPPORTED);
     assert_false(checked.differential.needs_confirmation);
     assert_true(checked.differential.count <= 5);
-    assert_true(first->confidence ==
-                candidate_of(&checked.candidates, first->disease)->support);
+    assert_true(first->confidence == candidate_of(&checked.candidates, first->disease)->support);
     arena_free(&checked.arena);
     check(&checked, MIGRAINE, NULL, 0.99);
     assert_int_equal(checked.differential.items[0].status, DIAGNOSIS_NEEDS_CONFIRMATION);

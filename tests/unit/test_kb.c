@@ -52,10 +52,10 @@ static void test_a_small_one_is_read_whole(void **state) {
     arena_free(&arena);
 }
 
-#define RELATIONS \
-    "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"恶心\"]}]," \
+#define RELATIONS                                                                     \
+    "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"恶心\"]}],"                     \
     "\"measured\":[{\"vital\":\"体温\",\"at_least\":37.3,\"symptom\":\"头痛\"}]," \
-    "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"恶心\"}]," \
+    "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"恶心\"}],"               \
     "\"questions\":[{\"symptom\":\"恶心\",\"ask\":\"想不想吐?\"}],\"diseases\""
 
 static void test_signs_of_every_kind_are_read(void **state) {
@@ -130,7 +130,8 @@ static void test_damage_is_named(void **state) {
          "kb.json:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
         {"\"diseases\"", "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"头痛\"]}],\"diseases\"",
          "kb.json:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 symptoms 中的名称,各只属于一个上位症状"},
-        {"\"diseases\"", "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
+        {"\"diseases\"",
+         "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
          "kb.json:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
         {"\"diseases\"", "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"畏光\"}],\"diseases\"",
          "kb.json:synonyms[0]:字段 means 为 \"畏光\",应为 symptoms 中的名称"},
