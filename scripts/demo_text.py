@@ -232,7 +232,7 @@ class Knowledge:
 def load_knowledge(path=KNOWLEDGE):
     data = json.loads(Path(path).read_text(encoding="utf-8"))
     wordings = {s["name"]: [s["name"], *s["aliases"]] for s in data["symptoms"]}
-    weights = {d["name"]: {f["symptom"]: f["weight"] for f in d["findings"]} for d in data["diseases"]}
+    weights = {d["name"]: {f["symptom"]: f["weight"] for f in d["findings"] if "symptom" in f} for d in data["diseases"]}
     for d in data["diseases"]:
         ages = d["ages"]
         d["ages"] = {"min": ages["min"] or 0, "max": OLDEST if ages["max"] is None else ages["max"]}
