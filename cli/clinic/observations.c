@@ -138,7 +138,7 @@ static struct observation observe_term(const struct sign *sign, const struct fin
         [SIGN_MEDICATION] = {&findings->medications, ENTITY_MEDICATION},
     };
     const struct strings *names = LISTS[sign->kind].names;
-    for (size_t i = 0; i < names->count; i++)
+    for (size_t i = 0; names && i < names->count; i++)
         if (strcmp(names->items[i], sign->name) == 0)
             return (struct observation){SEEN, words_of(findings, LISTS[sign->kind].kind, sign->name)};
     return (struct observation){NOT_MENTIONED, NULL};

@@ -1,17 +1,17 @@
 #include "cli/clinic/questions.h"
 
-enum { MOST_QUESTIONS = 5, MOST_COMPARED = 16 };
+enum { MOST_QUESTIONS = 5, MOST_URGENT = 3, MOST_COMPARED = 16 };
 
 /* How often a patient has a symptom of weight -3 to 3 for his disease. */
 static const double HAVE[] = {0.005, 0.015, 0.03, 0.05, 0.3, 0.5, 0.7};
-static const double URGENCY = 0.15, LEAST_CHANGE = 0.02;
+static const double URGENCY = 0.5, LEAST_CHANGE = 0.02;
 
 /* A symptom that may be asked for. */
 struct option {
     size_t symptom;
     double gain;
-    const char *reason;
-    const char *rule; /* the message of the rule that lacks it; NULL: none */
+    const struct disease *raised; /* the disease that an answer "yes" would raise most; NULL: none */
+    const char *rule;             /* the message of the rule that lacks it; NULL: none */
 };
 
 struct choosing {
@@ -42,7 +42,7 @@ static double moved_by(const struct choosing *in, const double *weights, enum si
     return moved;
 }
 
-static bool rate_option(const struct choosing *in, struct option *option) {
+static void rate_option(const struct choosing *in, struct option *option) {
     double weights[MOST_COMPARED], present = 0;
     double known = 0;
     for (size_t i = 0; i < in->n_compared; i++) {
@@ -52,25 +52,18 @@ static bool rate_option(const struct choosing *in, struct option *option) {
         known += candidate->probability;
     }
     present += fmax(0, 1 - known) * HAVE[3];
-    const struct disease *raised = NULL, *ignored = NULL;
-    option->gain = present * moved_by(in, weights, SEEN, &raised) +
+    const struct disease *ignored = NULL;
+    option->gain = present * moved_by(in, weights, SEEN, &option->raised) +
                    (1 - present) * moved_by(in, weights, DENIED, &ignored);
-    option->reason = raised ? arena_format(in->arena, "若有，更支持%s", raised->name) : "";
-    return option->reason != NULL;
 }
 
 /* The first rule that lacks the symptom. */
-static bool rate_urgency(const struct choosing *in, const struct missing_signs *missing,
+static void rate_urgency(const struct choosing *in, const struct missing_signs *missing,
                          struct option *option) {
     const char *name = in->kb->symptoms.terms[option->symptom];
-    for (size_t i = 0; i < missing->count; i++)
-        if (strcmp(missing->items[i].symptom, name) == 0) {
-            option->gain += URGENCY;
-            option->rule = missing->items[i].message;
-            option->reason = arena_format(in->arena, "若有，%s", missing->items[i].message);
-            return option->reason != NULL;
-        }
-    return true;
+    for (size_t i = 0; i < missing->count && !option->rule; i++)
+        if (strcmp(missing->items[i].symptom, name) == 0) option->rule = missing->items[i].message;
+    if (option->rule) option->gain += URGENCY;
 }
 
 static bool is_open(const struct choosing *in, size_t sign) {
@@ -78,24 +71,34 @@ static bool is_open(const struct choosing *in, size_t sign) {
            in->candidates->observations.signs[sign].sighting == NOT_MENTIONED;
 }
 
-/* Every symptom, not mentioned, that a compared candidate lists, once. */
-static bool list_options(const struct choosing *in, const struct missing_signs *missing,
-                         struct option *options, size_t *count) {
-    bool *listed = arena_new(in->arena, in->kb->symptoms.n_terms * sizeof *listed);
-    if (!listed) return false;
-    *count = 0;
+/* What may be asked for, each symptom once. */
+struct options {
+    struct option *items; /* room for every symptom */
+    size_t count;
+    bool *listed; /* [n_symptoms] */
+};
+
+static void list_option(const struct choosing *in, const struct missing_signs *missing, size_t sign,
+                        struct options *options) {
+    if (!is_open(in, sign) || options->listed[sign]) return;
+    options->listed[sign] = true;
+    struct option *option = &options->items[options->count++];
+    *option = (struct option){.symptom = sign};
+    rate_option(in, option);
+    rate_urgency(in, missing, option);
+}
+
+/* Every symptom, not mentioned, that a compared candidate lists or a rule lacks. */
+static void list_options(const struct choosing *in, const struct missing_signs *missing,
+                         struct options *options) {
     for (size_t i = 0; i < in->n_compared; i++) {
         const struct disease *disease = in->candidates->items[i].disease;
-        for (size_t j = 0; j < disease->n_weights; j++) {
-            size_t sign = disease->weights[j].sign;
-            if (!is_open(in, sign) || listed[sign]) continue;
-            listed[sign] = true;
-            struct option option = {.symptom = sign};
-            if (!rate_option(in, &option) || !rate_urgency(in, missing, &option)) return false;
-            options[(*count)++] = option;
-        }
+        for (size_t j = 0; j < disease->n_weights; j++)
+            list_option(in, missing, disease->weights[j].sign, options);
     }
-    return true;
+    for (size_t i = 0; in->n_compared && i < missing->count; i++)
+        list_option(in, missing, wordlist_find(&in->kb->symptoms, span_of(missing->items[i].symptom)),
+                    options);
 }
 
 static size_t root_of(const struct kb *kb, size_t symptom) {
@@ -103,23 +106,27 @@ static size_t root_of(const struct kb *kb, size_t symptom) {
     return symptom;
 }
 
-/* What a question leaves of the options: none of the related symptoms, and of the same rule's symptoms what they
- * tell besides. */
-static void withdraw(const struct choosing *in, struct option *options, size_t count,
-                     const struct option *taken) {
-    struct option best = *taken;
+/* What a question leaves: none of the related symptoms; of the same rule's symptoms, or of all rules' once
+ * enough was asked for the urgency, what they tell of diseases. */
+static void withdraw(const struct choosing *in, struct options *options, size_t taken, size_t n_urgent) {
+    const struct option best = options->items[taken];
     size_t root = root_of(in->kb, best.symptom);
-    for (size_t i = 0; i < count; i++) {
-        if (best.rule && options[i].rule == best.rule) options[i].gain -= URGENCY;
-        if (root_of(in->kb, options[i].symptom) == root) options[i].gain = 0;
+    for (size_t i = 0; i < options->count; i++) {
+        struct option *option = &options->items[i];
+        if (root_of(in->kb, option->symptom) == root) option->gain = 0;
+        if (!option->rule || (option->rule != best.rule && n_urgent < MOST_URGENT)) continue;
+        option->gain -= URGENCY;
+        option->rule = NULL;
     }
 }
 
-/* The best option left. NULL when none is worth a question. */
-static const struct option *best_option(const struct option *options, size_t count) {
-    const struct option *best = NULL;
-    for (size_t i = 0; i < count; i++)
-        if (options[i].gain >= LEAST_CHANGE && (!best || options[i].gain > best->gain)) best = &options[i];
+/* The best option; SIZE_MAX when none is worth a question. */
+static size_t best_option(const struct options *options) {
+    size_t best = SIZE_MAX;
+    for (size_t i = 0; i < options->count; i++)
+        if (options->items[i].gain >= LEAST_CHANGE &&
+            (best == SIZE_MAX || options->items[i].gain > options->items[best].gain))
+            best = i;
     return best;
 }
 
@@ -127,10 +134,13 @@ static bool add_question(const struct choosing *in, const struct option *option,
                          struct questions *questions) {
     const char *name = in->kb->symptoms.terms[option->symptom], *text = in->kb->questions[option->symptom];
     if (!text) text = arena_format(in->arena, "有没有%s？", name);
+    const char *reason = option->rule     ? arena_format(in->arena, "若有，%s", option->rule)
+                         : option->raised ? arena_format(in->arena, "若有，更支持%s", option->raised->name)
+                                          : "";
     struct question *items = arena_grow(in->arena, questions->items, questions->count, sizeof *items);
-    if (!text || !items) return false;
+    if (!text || !reason || !items) return false;
     questions->items = items;
-    items[questions->count++] = (struct question){name, text, option->reason};
+    items[questions->count++] = (struct question){name, text, reason};
     return true;
 }
 
@@ -140,14 +150,18 @@ bool questions_choose(const struct candidates *candidates, const struct missing_
     size_t n_compared = candidates->n_leading < MOST_COMPARED ? candidates->n_leading : MOST_COMPARED;
     const struct choosing in = {candidates, kb, arena, n_compared};
     *questions = (struct questions){0};
-    struct option *options = arena_new(arena, kb->symptoms.n_terms * sizeof *options);
-    size_t count = 0;
-    if (!options || !list_options(&in, missing, options, &count)) return false;
-    while (questions->count < MOST_QUESTIONS) {
-        const struct option *best = best_option(options, count);
-        if (!best) break;
-        if (!add_question(&in, best, questions)) return false;
-        withdraw(&in, options, count, best);
+    struct options options = {
+        .items = arena_new(arena, kb->symptoms.n_terms * sizeof *options.items),
+        .listed = arena_new(arena, kb->symptoms.n_terms * sizeof *options.listed),
+    };
+    if (!options.items || !options.listed) return false;
+    list_options(&in, missing, &options);
+    for (size_t n_urgent = 0, best; questions->count < MOST_QUESTIONS;
+         withdraw(&in, &options, best, n_urgent)) {
+        best = best_option(&options);
+        if (best == SIZE_MAX) break;
+        if (!add_question(&in, &options.items[best], questions)) return false;
+        n_urgent += options.items[best].rule != NULL;
     }
     return true;
 }

@@ -23,7 +23,8 @@ struct questions {
  *   change(s) = P(s) D(s) + (1 - P(s)) D(not s)
  * where D is how much the answer moves probabilities: half the sum of their differences, those of never-miss
  * diseases counted twice (missing one costs more). A symptom that alone is missing to a red-flag rule of a higher
- * urgency gains URGENCY, whatever its probability: that answer decides what happens today; one question a rule. Of related
+ * urgency gains URGENCY, whatever its probability: that answer decides what happens today; one
+ * question a rule, three in all. Of related
  * symptoms (kb.broader) only the most telling is asked for, and what the answer hardly moves is not. false:
  * memory refused. */
 bool questions_choose(const struct candidates *candidates, const struct missing_signs *missing,
