@@ -149,7 +149,7 @@ static size_t skip_per(const struct reader *reader, size_t at, bool *concentrati
     size_t open = is_product ? next : skip_gaps(text, next + 1);
     if (dose_text_at(text, open) == '(') open++;
     size_t per = skip_gaps(text, number(reader, open));
-    size_t period = word(reader, per, c == U'每' ? DOSE_BODY : DOSE_PERIOD);
+    size_t period = word(reader, per, c == U'每' ? DOSE_BODY : DOSE_PERIOD | DOSE_SPAN);
     size_t volume = c == '/' ? word(reader, per, DOSE_VOLUME) : per;
     *concentration = volume > period;
     size_t end = largest(volume, period);

@@ -20,10 +20,10 @@ static const struct {
      "止痛 止疼 镇痛 退烧 退热 止咳 化痰 祛痰 止泻 止吐 止血 降压 降糖 降脂 利尿 抗炎 消炎 抗菌 抗病毒 "
      "抗凝 抗过敏 抗酸 抑酸 解热 解痉 镇静 安眠 活血 补血 补钙 补铁 通便 平喘 驱虫 "
      /* stems and names */
-     "沙星 霉素 西林 头孢 他汀 普利 沙坦 地平 洛尔 拉唑 康唑 硝唑 替丁 列汀 列净 格列 双胍 单抗 替尼 "
+     "沙星 霉素 卡因 尿激酶 链激酶 西林 头孢 他汀 普利 沙坦 地平 洛尔 拉唑 康唑 硝唑 替丁 列汀 列净 格列 双胍 单抗 替尼 "
      "昔洛韦 洛韦 他韦 米韦 那韦 韦林 夫定 洛芬 酮芬 氯喹 美沙芬 氨基酚 司匹林 匹林 西泮 唑仑 曲普坦 "
      "拉嗪 他定 利嗪 那敏 麻黄碱 可待因 吗啡 曲马多 米松 尼松 可的松 尼松龙 泼尼松龙 肝素 华法林 沙班 "
-     "胰岛素 激素 抗生素 维生素 磺胺 美辛 昔布 昔康 芬酸 酸钠 噻嗪 呋塞米 托拉塞米 螺内酯 硝酸甘油 "
+     "胰岛素 激素 抗生素 维d 维c 维b 维生素 磺胺 美辛 昔布 昔康 芬酸 酸钠 噻嗪 呋塞米 托拉塞米 螺内酯 硝酸甘油 "
      "地高辛 胺碘酮 茶碱 沙丁胺醇 特罗 奈德 替卡松 司特 司琼 必利 铝碳酸镁 蒙脱石 益生菌 双歧杆菌 乳果糖 "
      "聚乙二醇 格雷 西汀 曲林 普仑 伐辛 氮平 哌酮 硫平 普唑 加巴喷丁 普瑞巴林 卡马西平 丙戊酸 左乙拉西坦 "
      "拉莫三嗪 巴胺 肾上腺素 阿托品 山莨菪碱 氯化钾 氯化钠 生理盐水 葡萄糖 补液盐 甘露醇 硫酸镁 水杨酸 "
@@ -62,7 +62,7 @@ static const struct {
      "心输出量 射血分数 血糖 血红蛋白 血小板 血钾 血钙 血脂 血氧 胆固醇 甘油三酯 蛋白尿 尿蛋白 尿酸 肌酐 "
      "尿素 胆红素 转氨酶 白蛋白 血清 血浆 白细胞 化验 检验 检测 测得 正常值 参考值 参考范围 浓度 水平 "
      "抗体 滴度 载量 alt ast crp hcg tsh psa ck ldh afp cea ca125 ca199 hba1c hb wbc plt esr egfr bnp "
-     "inr 激素水平 甲状腺激素 性激素 雌激素水平 地高辛浓度 药物浓度 血药浓度 献血 抽血 采血 血样 标本 "
+     "inr 激素水平 甲状腺激素 性激素 雌激素水平 地高辛浓度 药物浓度 血药浓度 献血 输血 滤过率 清除率 抽血 采血 血样 标本 "
      "alcohol glucose hemoglobin protein weight volume fluid salt ferritin cholesterol creatinine "
      "albumin platelet level levels "},
     {DOSE_SUBSTANCE,
@@ -93,13 +93,13 @@ static const struct {
      "时 高时 低时 升高时 偏高时 过高时 多时 重时 明显时 加重时 者 的话 则 患者 病人 患儿 儿童 成人 "
      "剧烈时 严重时 发作时 发作期 急性期 "},
     {DOSE_UNIT,
-     "mg mgs mcg ug ugs 毫克 微克 iu u 万u 万iu 万单位 国际单位 milligram milligrams microgram "
+     "mg mgs mcg ug ugs 毫克 微克 iu u 万u 万iu 单位 万单位 国际单位 milligram milligrams microgram "
      "micrograms tab tabs tablet tablets capsule capsules cap caps pill pills puff puffs drops teaspoon "
      "teaspoons tsp tablespoon tablespoons tbsp sachet sachets vial vials suppository suppositories 喷 "
      "揿 豪克 毫刻 亳克 豪升 haoke haosheng packet packets teaspoonful teaspoonfuls tablespoonful "
      "lozenge lozenges dose doses 毫g "},
     {DOSE_LOOSE_UNIT,
-     "g 克 ml 毫升 cc 公克 片 粒 丸 颗 袋 包 支 滴 吸 贴 枚 瓶 盒 勺 匙 单位 剂 付 帖 服 胶囊 颗粒 针 "
+     "g 克 ml 毫升 cc 公克 片 粒 丸 颗 袋 包 支 滴 吸 贴 枚 瓶 盒 勺 匙 剂 付 帖 服 胶囊 颗粒 针 "
      "gram grams gm gms milliliter milliliters millilitre millilitres unit units drop ampoule ampoules "
      "spray sprays patch patches # 钱 板 小包 小袋 小勺 汤匙 茶匙 安瓿 "},
     {DOSE_NO_UNIT,
@@ -135,8 +135,7 @@ static const struct {
      "次 日 天 d day 晚 周 wk week 星期 月 小时 h hr hour 片 粒 支 袋 包 瓶 盒 剂 dose 24h 24小时 tablet "
      "tab 12h 8h 6h 顿 餐 回 早 "},
     {DOSE_PERIOD | DOSE_BODY, "kg 公斤 千克 公斤体重 kg体重 m2 平方米 "},
-    {DOSE_VOLUME,
-     "l dl ml ul 升 分升 毫升 微升 mmol mol 100ml 100g g mg min 分 分钟 秒 s hp 高倍 视野 低倍 "},
+    {DOSE_VOLUME, "l dl ml ul 升 分升 毫升 微升 mmol mol 100ml 100g g mg 分 秒 s hp 高倍 视野 低倍 "},
     {DOSE_COURSE | DOSE_SURE,
      "连用 连服 连吃 连续用 连续服 连续吃 连续服用 连续使用 连续应用 连续用药 连续口服 疗程 疗程为 "
      "疗程一般 一疗程 总疗程 "},
