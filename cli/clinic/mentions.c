@@ -98,7 +98,8 @@ static size_t denied_from(const struct judging *judging, size_t i) {
     size_t at = skip_back(judging, start, judging->mentions[i].start, judging->scope->adverbs);
     size_t negation = negation_before(judging, start, at, true);
     if (negation != SIZE_MAX) return negation;
-    at = skip_fillers(judging, start, at);
+    size_t before = i > 0 ? judging->mentions[i - 1].end : 0;
+    at = skip_fillers(judging, before > start ? before : start, at);
     if ((negation = negation_before(judging, start, at, true)) != SIZE_MAX) return negation;
     for (;;) {
         size_t connector = ends_with_any(text_of(judging, start, at), judging->scope->connectors);
@@ -270,13 +271,12 @@ struct collecting {
     struct span part; /* the body part last named in this sentence; length 0: none */
 };
 
-/* Whether a complaint without a body part may stand here: at a clause's start, or behind a mention, a negation
- * or a word that colours. */
+/* Whether a complaint without a body part may stand here: at a clause's start, or behind a negation or a word
+ * that colours. */
 static bool may_join(const struct collecting *in, size_t start, size_t at) {
     const struct scope *scope = &in->passage->lexicon->scope;
     struct span text = plain_span(&in->passage->plain), before = span_between(text, start, at);
-    const struct mentions *mentions = in->mentions;
-    if (at == start || (mentions->count && mentions->items[mentions->count - 1].end == at)) return true;
+    if (at == start) return true;
     return ends_with_any(before, scope->strong_negations) || ends_with_any(before, scope->weak_negations) ||
            ends_with_any(before, scope->connectors) ||
            wordlist_before(&in->list->infixes->words, before, before.length) < before.length;
