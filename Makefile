@@ -156,7 +156,7 @@ pytest = YOUTU_BUILD=$(abspath $B) CC=$(CC) $(python) -m pytest -q -p no:cachepr
 
 unit: $(UNIT)                               ## C tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
-outside: all $B/torture $B/tests/unit/libyoutu_cuda.so  ## tests that drive the programs
+outside: all $B/torture $B/render-prompts $B/tests/unit/libyoutu_cuda.so  ## tests that drive the programs
 	@$(if $(python),:,{ echo 'no python with pytest and validators: sh scripts/setup.sh test' >&2; exit 1; })
 	$(pytest) --ignore=tests/cuda tests
 # On a GPU; else interpreted by vgpu, whose source is in $(VGPU); else skipped.

@@ -9,7 +9,7 @@ static const char *const TEXTS[FORM_TEXTS] = {
     [TEXT_DIAGNOSES] = "1. 可能诊断\n(1)",
     [TEXT_SECOND] = "(2)",
     [TEXT_THIRD] = "(3)",
-    [TEXT_UNLISTED] = " " ANSWER_UNLISTED,
+    [TEXT_UNLISTED] = ANSWER_UNLISTED,
     [TEXT_BASIS] = "2. 鉴别依据\n",
     [TEXT_TESTS] = "3. 建议检查\n- ",
     [TEXT_TEST] = "- ",
@@ -200,10 +200,7 @@ static void end_line(struct form *form, bool closed) {
 static struct name_filter name_filter(struct form *form) {
     int32_t after = cost(form, TEXT_LINE_END) + cost(form, TEXT_BASIS) + filler_line(form);
     int32_t room = form->name_room - after;
-    if (form->n_names == 0)
-        room -= least_tests(form);
-    else
-        room -= least_from_line(form, 0);
+    room -= form->n_names == 0 ? least_tests(form) : least_from_line(form, 0);
     struct name_filter filter = {.used = form->used_diseases,
                                  .undecided = form->n_names == 0,
                                  .unlisted = form->n_names > 0,
@@ -212,9 +209,9 @@ static struct name_filter name_filter(struct form *form) {
         form->used_diseases[filter.n_used++] = form->names[i]->disease;
         if (form->names[i]->kind == NAME_UNLISTED) filter.unlisted = false;
     }
-    /* The mark and the name, both twice. */
-    if (room < 2 * (cost(form, TEXT_UNLISTED) + UNLISTED_TOKENS) + cost(form, TEXT_COLON))
-        filter.unlisted = false;
+    /* The mark and the name, both twice; the blank before the one, the colon behind the other. */
+    int32_t unlisted = 2 * (cost(form, TEXT_UNLISTED) + UNLISTED_TOKENS) + 1 + cost(form, TEXT_COLON);
+    if (room < unlisted) filter.unlisted = false;
     return filter;
 }
 

@@ -44,19 +44,23 @@ static void free_list(tensor_list *list) {
     free(list->used);
 }
 
-/* The tensor `spec` calls for, with its shape. */
-static youtu_status find_tensor(const tensor_list *list, const tensor_spec *spec, const tensor_view **found,
-                                youtu_error *error) {
-    const tensor_view wanted = {.name = (char *)(uintptr_t)spec->name}, *key = &wanted;
+static int compare_name(const void *name, const void *listed) {
+    const tensor_view *const *tensor = listed;
+    return strcmp(name, (*tensor)->name);
+}
+
+/* The tensor that `spec` calls for, of its shape; NULL with a FORMAT error when there is none. */
+static const tensor_view *find_tensor(const tensor_list *list, const tensor_spec *spec, youtu_error *error) {
     const tensor_view **place =
-        bsearch(&key, list->tensors, list->count, sizeof *list->tensors, compare_names);
+        bsearch(spec->name, list->tensors, list->count, sizeof *list->tensors, compare_name);
     char shape[SHAPE_BYTES];
-    if (!place)
-        return youtu_fail(error, YOUTU_E_FORMAT, "%s: tensor \"%s\" is missing, expected with shape %s",
-                          FILE_NAME, spec->name, weights_show_shape(spec->shape, spec->n_dims, shape));
+    if (!place) {
+        youtu_fail(error, YOUTU_E_FORMAT, "%s: tensor \"%s\" is missing, expected with shape %s", FILE_NAME,
+                   spec->name, weights_show_shape(spec->shape, spec->n_dims, shape));
+        return NULL;
+    }
     list->used[place - list->tensors] = true;
-    *found = *place;
-    return weights_check_shape(spec, *found, error);
+    return weights_check_shape(spec, *place, error) == YOUTU_OK ? *place : NULL;
 }
 
 static youtu_status refuse_others(const tensor_list *list, youtu_error *error) {
@@ -93,12 +97,12 @@ static youtu_status find_pair(const tensor_list *list, const tensor_spec *weight
     module_name module = lora_module_of(weight);
     tensor_spec a = factor_of(&module, "lora_A", rank, (int32_t)weight->shape[1]);
     tensor_spec b = factor_of(&module, "lora_B", (int32_t)weight->shape[0], rank);
-    youtu_status status = find_tensor(list, &a, &pair->a, error);
-    if (status == YOUTU_OK) status = find_tensor(list, &b, &pair->b, error);
-    if (status == YOUTU_OK && pair->a->type != pair->b->type)
-        status = youtu_fail(error, YOUTU_E_UNSUPPORTED, "%s: tensor \"%s\" is %s, expected %s, as lora_A is",
-                            FILE_NAME, b.name, dtype_name(pair->b->type), dtype_name(pair->a->type));
-    return status;
+    pair->a = find_tensor(list, &a, error);
+    pair->b = pair->a ? find_tensor(list, &b, error) : NULL;
+    if (!pair->b) return YOUTU_E_FORMAT;
+    if (pair->a->type == pair->b->type) return YOUTU_OK;
+    return youtu_fail(error, YOUTU_E_UNSUPPORTED, "%s: tensor \"%s\" is %s, expected %s, as lora_A is",
+                      FILE_NAME, b.name, dtype_name(pair->b->type), dtype_name(pair->a->type));
 }
 
 /* An exponent of all ones: infinity or NaN. */
@@ -187,9 +191,11 @@ static youtu_status read_terms(youtu_lora *lora, const lora_config *config, cons
     tensor_list list = {0};
     term_tensors *pairs = array_new(count, sizeof *pairs);
     lora->terms = array_new(count, sizeof *lora->terms);
-    youtu_status status = pairs && lora->terms
-                              ? list_tensors(file, &list, error)
-                              : youtu_fail_memory(error, "an adapter's terms", count * sizeof *lora->terms);
+    if (!pairs || !lora->terms) {
+        free(pairs);
+        return youtu_fail_memory(error, "an adapter's terms", count * sizeof *lora->terms);
+    }
+    youtu_status status = list_tensors(file, &list, error);
     if (status == YOUTU_OK) status = find_terms(lora, config, &list, pairs, error);
     if (status == YOUTU_OK) status = refuse_others(&list, error);
     if (status == YOUTU_OK) status = copy_values(lora, pairs, error);

@@ -13,6 +13,7 @@ order of the knowledge base.
 import argparse
 import hashlib
 import json
+import os
 import random
 import re
 import subprocess
@@ -22,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 KNOWLEDGE = ROOT / "cli/data/knowledge.json"
 TEMPLATES = ROOT / "cli/data/templates"
-RENDER = ROOT / "build/render-prompts"
+RENDER = Path(os.environ.get("YOUTU_BUILD") or ROOT / "build") / "render-prompts"
 
 # Texts that the model is demonstrated on. They never enter a training set, nor any text that contains them.
 RESERVED = (

@@ -17,7 +17,10 @@ static bool load_department(const struct record *root, size_t index, struct aren
         if (department_find(departments, span_of(department.aliases.items[i])))
             return fail(failure, STATUS_INPUT, "%s:别名“%s”已属于另一个科室", entry.place,
                         department.aliases.items[i]);
-    departments->items[departments->count++] = department;
+    struct department *items = arena_grow(arena, departments->items, departments->count, sizeof *items);
+    if (!items) return fail_memory(failure);
+    items[departments->count++] = department;
+    departments->items = items;
     return true;
 }
 
@@ -30,10 +33,6 @@ bool departments_load(struct departments *departments, struct arena *arena, stru
     struct record root = record_root(document, source);
     size_t count = 0;
     bool loaded = record_allow(&root, FIELDS, failure) && record_count(&root, "departments", &count, failure);
-    if (loaded) {
-        departments->items = arena_new(arena, (count + 1) * sizeof *departments->items);
-        loaded = departments->items || fail_memory(failure);
-    }
     for (size_t i = 0; loaded && i < count; i++)
         loaded = load_department(&root, i, arena, departments, failure);
     json_decref(document);

@@ -27,6 +27,10 @@ static size_t skip_fillers(const struct reader *reader, size_t at) {
     return skip_gaps(reader->text, at);
 }
 
+static size_t largest(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
 /* ---- numbers */
 
 static bool is_numeral(uint32_t c) {
@@ -134,62 +138,33 @@ static size_t skip_before_unit(const struct reader *reader, size_t at) {
     }
 }
 
-/* "mg", "片"; not "片状". Behind it "/kg", "/次", "per day". *concentration: "/L". */
-static size_t unit(const struct reader *reader, size_t at, bool *is_certain, bool *concentration) {
+/* "/kg", "/(kg·d)", "每公斤", "/24h" behind a unit; "每日" there begins a frequency. *concentration: it is "/L". */
+static size_t skip_per(const struct reader *reader, size_t at, bool *concentration) {
+    struct dose_text *text = reader->text;
+    size_t next = skip_gaps(text, at);
+    uint32_t c = dose_text_at(text, next);
+    if (c == ')' || c == ']') return next + 1;
+    bool is_product = dose_text_at(text, at) == 0xB7; /* the dot of "kg·d" is a gap */
+    if (!is_product && c != '/' && c != U'每') return at;
+    size_t open = is_product ? next : skip_gaps(text, next + 1);
+    if (dose_text_at(text, open) == '(') open++;
+    size_t per = skip_gaps(text, number(reader, open));
+    size_t period = word(reader, per, c == U'每' ? DOSE_BODY : DOSE_PERIOD);
+    size_t volume = c == '/' ? word(reader, per, DOSE_VOLUME) : per;
+    *concentration = volume > period;
+    size_t end = largest(volume, period);
+    return end > per ? end : at;
+}
+
+/* "mg", "片"; not "片状". Behind it "/kg", "/次". *concentration: "/L" is. */
+static size_t unit(const struct reader *reader, size_t at, bool *drug_unit, bool *concentration) {
     uint32_t classes;
-    size_t start = skip_before_unit(reader, at);
-    size_t end =
-        dose_word(reader->words, reader->text, start, DOSE_UNIT | DOSE_LOOSE_UNIT | DOSE_NO_UNIT, &classes);
+    size_t start = skip_before_unit(reader, at), end, per;
+    end = dose_word(reader->words, reader->text, start, DOSE_UNIT | DOSE_LOOSE_UNIT | DOSE_NO_UNIT, &classes);
     if (end == start || classes & DOSE_NO_UNIT) return at;
-    *is_certain = (classes & DOSE_UNIT) != 0;
-    for (;;) {
-        size_t slash = skip_gaps(reader->text, end);
-        uint32_t c = dose_text_at(reader->text, slash);
-        if (c == ')' || c == ']') {
-            end = slash + 1;
-            continue;
-        }
-        bool product = dose_text_at(reader->text, end) == 0xB7 && word(reader, slash, DOSE_PERIOD) > slash;
-        if (!product && c != '/' && c != U'每') return end;
-        if (product) slash--;
-        size_t open = skip_gaps(reader->text, slash + 1);
-        if (dose_text_at(reader->text, open) == '(') open++;
-        size_t number_end = number(reader, open);
-        size_t per_at = skip_gaps(reader->text, number_end);
-        /* "10mg每日三次": the day begins a frequency. */
-        size_t period = word(reader, per_at, c == U'每' ? DOSE_BODY : DOSE_PERIOD),
-               volume = word(reader, per_at, DOSE_VOLUME);
-        if (volume > period && c == '/') {
-            *concentration = true;
-            return volume;
-        }
-        if (period <= per_at) return end;
-        end = period;
-    }
-}
-
-/* Whether the number that ends at `end` is an amount without a unit: "剂量:500", "0.5 tid". */
-static bool is_bare_amount(const struct reader *reader, size_t end, bool is_labelled) {
-    size_t next = skip_gaps(reader->text, end);
-    if (!is_labelled) return word(reader, next, DOSE_ABBREVIATION | DOSE_MOMENT) > next;
-    bool counts_else = word(reader, next, DOSE_SPAN | DOSE_TIMES | DOSE_NO_UNIT) > next;
-    return !counts_else && dose_text_at(reader->text, next) != '%';
-}
-
-static bool amount(const struct reader *reader, size_t at, struct dose_expression *expression) {
-    size_t each = word(reader, at, DOSE_EACH | DOSE_DAY | DOSE_TIMING), label = word(reader, at, DOSE_LABEL);
-    bool is_labelled = label > at;
-    size_t lead = label > each ? label : each;
-    size_t start = lead > at ? skip_fillers(reader, lead) : at;
-    size_t end = number(reader, start);
-    if (end == start) return false;
-    struct dose_expression found = {.kind = EXPRESSION_AMOUNT, .certain = is_labelled};
-    found.end = unit(reader, end, &found.certain, &found.concentration);
-    if (found.end > end)
-        found.certain = !found.concentration && (found.certain || lead > at);
-    else if (!is_bare_amount(reader, end, is_labelled))
-        return false;
-    return *expression = found, true;
+    *drug_unit = (classes & DOSE_UNIT) != 0;
+    while (!*concentration && (per = skip_per(reader, end, concentration)) > end) end = per;
+    return end;
 }
 
 /* ---- frequencies */
@@ -269,10 +244,6 @@ static size_t timed(const struct reader *reader, size_t at) {
     return serve > timing ? serve : at;
 }
 
-static size_t largest(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
 static bool frequency(const struct reader *reader, size_t at, struct dose_expression *expression) {
     size_t certain_end = largest(word(reader, at, DOSE_ABBREVIATION), q_span(reader, at));
     size_t end = largest(times_a_day(reader, at), times_per_day(reader, at));
@@ -281,6 +252,44 @@ static bool frequency(const struct reader *reader, size_t at, struct dose_expres
     if (end == at) return false;
     *expression = (struct dose_expression){end, EXPRESSION_FREQUENCY, .certain = end == certain_end};
     return true;
+}
+
+/* ---- amounts without a unit */
+
+enum bareness { BARE_NOTHING, BARE_AMOUNT, BARE_BESIDE_DRUG };
+
+/* What a number that ends at `end` and has no unit can be: "剂量:500", "0.5 tid", "0.5/次" are amounts, "0.5,一天三次" is
+ * one beside a drug. */
+static enum bareness bare_amount(const struct reader *reader, size_t end, bool is_labelled) {
+    struct dose_text *text = reader->text;
+    size_t next = skip_gaps(text, end);
+    uint32_t c = dose_text_at(text, next);
+    if (word(reader, next, DOSE_ABBREVIATION | DOSE_MOMENT) > next) return BARE_AMOUNT;
+    if (c == '/' && next_word(reader, next + 1, DOSE_PERIOD) > next + 1) return BARE_AMOUNT;
+    if (is_labelled) {
+        bool counts_else = word(reader, next, DOSE_SPAN | DOSE_TIMES | DOSE_NO_UNIT) > next;
+        return counts_else || c == '%' ? BARE_NOTHING : BARE_AMOUNT;
+    }
+    size_t rate_at = skip_gaps(text, c == ',' ? next + 1 : next);
+    struct dose_expression rate;
+    return frequency(reader, rate_at, &rate) ? BARE_BESIDE_DRUG : BARE_NOTHING;
+}
+
+static bool amount(const struct reader *reader, size_t at, struct dose_expression *expression) {
+    size_t each = word(reader, at, DOSE_EACH | DOSE_DAY | DOSE_TIMING), label = word(reader, at, DOSE_LABEL);
+    bool is_labelled = label > at;
+    size_t lead = label > each ? label : each;
+    size_t start = lead > at ? skip_fillers(reader, lead) : at;
+    size_t end = number(reader, start);
+    if (end == start) return false;
+    struct dose_expression found = {.kind = EXPRESSION_AMOUNT};
+    found.end = unit(reader, end, &found.drug_unit, &found.concentration);
+    bool has_unit = found.end > end;
+    enum bareness bareness = has_unit ? BARE_AMOUNT : bare_amount(reader, end, is_labelled);
+    if (bareness == BARE_NOTHING) return false;
+    found.beside = bareness == BARE_BESIDE_DRUG;
+    found.certain = has_unit ? !found.concentration && (found.drug_unit || lead > at) : is_labelled;
+    return *expression = found, true;
 }
 
 /* ---- courses */
@@ -294,16 +303,17 @@ static size_t term(const struct reader *reader, size_t at) {
 
 /* "连用5天", "疗程:2周", "tid x 7d", "5天为一疗程", "for 7 days"; not "服药3天后". "7天" alone: beside a dose. */
 static bool course(const struct reader *reader, size_t at, struct dose_expression *expression) {
-    size_t lead = word(reader, at, DOSE_COURSE);
+    uint32_t classes;
+    size_t lead = dose_word(reader->words, reader->text, at, DOSE_COURSE, &classes);
     size_t start = lead > at ? skip_fillers(reader, lead) : at;
     size_t end = number(reader, start), span = end > start ? next_word(reader, end, DOSE_SPAN) : end;
     if (span == end) return false;
     if (next_word(reader, span, DOSE_PAST) > span) return false;
     size_t term_end = lead == at ? term(reader, span) : span;
-    uint32_t first = dose_text_at(reader->text, at);
+    bool sure = lead > at && classes & DOSE_SURE;
     *expression = (struct dose_expression){.end = term_end,
                                            .kind = EXPRESSION_COURSE,
-                                           .certain = first == U'连' || first == U'疗' || term_end > span,
+                                           .certain = sure || term_end > span,
                                            .beside = lead == at && term_end == span};
     return true;
 }

@@ -14,6 +14,7 @@ struct dose_expression {
     size_t end; /* behind it */
     enum dose_kind kind;
     bool certain;       /* tells of a drug by itself: "500mg", "每次2片", "bid" */
+    bool drug_unit;     /* an amount in mg or the like */
     bool beside;        /* "睡前", "7天": part of a dose only right beside one or its drug */
     bool concentration; /* "5mg/ml": of a drug only right behind its name */
 };

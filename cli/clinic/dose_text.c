@@ -126,11 +126,8 @@ bool is_gap(uint32_t c) {
 }
 
 size_t skip_gaps(struct dose_text *text, size_t at) {
-    static const size_t PADDING = 24; /* characters */
-    size_t end = at;
-    while (is_gap(dose_text_at(text, end)))
-        if (++end > at + PADDING) return at;
-    return end;
+    while (is_gap(dose_text_at(text, at))) at++;
+    return at;
 }
 
 /* ---- pieces */

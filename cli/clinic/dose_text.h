@@ -60,7 +60,7 @@ static inline bool is_latin_letter(uint32_t c) {
  * borders of table cells. */
 bool is_gap(uint32_t c);
 
-/* The position behind the gaps at `at`; `at` when there are more than a table's padding. */
+/* The position behind the gaps at `at`. */
 size_t skip_gaps(struct dose_text *text, size_t at);
 
 /* The folded form of a character; 0 when it shows nothing. *second: the letter behind it, or 0. */

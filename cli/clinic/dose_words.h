@@ -7,42 +7,51 @@
 
 /* What a word can be; a word may be several. */
 enum dose_class {
-    DOSE_DRUG = 1 << 0,       /* a drug's name, or a form that only drugs have */
-    DOSE_TAKING = 1 << 1,     /* taking, giving, a route */
-    DOSE_MEASURED = 1 << 2,   /* what else is counted in a drug's units: urine, tobacco, a test */
-    DOSE_SYMPTOM = 1 << 3,    /* what else happens so many times a day */
-    DOSE_AFTER = 1 << 4,      /* behind a drug: what follows may be its effect, "服药后腹泻3次/日" */
-    DOSE_CONDITION = 1 << 5,  /* behind a symptom: when to take a drug, "头痛时2片" */
-    DOSE_UNIT = 1 << 6,       /* mg: measures hardly anything but drugs */
-    DOSE_LOOSE_UNIT = 1 << 7, /* 片: needs a drug beside it */
-    DOSE_NO_UNIT = 1 << 8,    /* begins like a unit and is none: 片状 */
-    DOSE_EACH = 1 << 9,       /* 每次: a dose follows */
-    DOSE_DAY = 1 << 10,       /* 每日: a count or a dose follows */
-    DOSE_TIMING = 1 << 11,    /* 睡前, 饭后, 早晚 */
-    DOSE_TIMES = 1 << 12,     /* 次 */
-    DOSE_SPAN = 1 << 13,      /* 天, 周: what a course is counted in, or the time between doses */
-    DOSE_PERIOD = 1 << 14,    /* behind / or per: a day, a dose, a kilogram */
-    DOSE_VOLUME = 1 << 15,    /* behind /: of a concentration */
-    DOSE_COURSE = 1 << 16,    /* 连用, 疗程 */
-    DOSE_FILLER = 1 << 17,    /* may stand inside an expression: 约, 服 */
-    DOSE_RATE = 1 << 18,      /* tells by itself how often: "twice daily" */
-    DOSE_NUMBER = 1 << 19,    /* a number in English */
-    DOSE_EVERY = 1 << 20,     /* 每, 每隔, every: a span follows */
-    DOSE_LABEL = 1 << 21,     /* 剂量: a number without a unit may follow */
-    DOSE_SERVE = 1 << 22,     /* 服, 用: behind a timing they make it one of a drug, "睡前服" */
-    DOSE_ABBREVIATION = 1 << 23, /* bid: of a prescription alone */
-    DOSE_BODY = 1 << 25,         /* behind / or 每: kg of the patient */
-    DOSE_MOMENT = 1 << 26,       /* 睡前: beside a dose or a drug it belongs to it */
-    DOSE_PAST = 1 << 27,         /* behind a span: it is over, "服药3天后" */
-    DOSE_MARKUP = 1 << 28,       /* HTML, TeX: may stand before a unit */
-    DOSE_TAKEN_TOO = 1 << 24,    /* taken, but no drug: food, the sugar of a test */
+    /* What is taken, and that it is. */
+    DOSE_DRUG = 1 << 0,   /* a drug's name, or a form that only drugs have */
+    DOSE_TAKING = 1 << 1, /* taking, giving, a route */
+    /* What else numbers are of. */
+    DOSE_MEASURED = 1 << 2,  /* laboratory values, diet: may be told in mg */
+    DOSE_SUBSTANCE = 1 << 3, /* urine, tobacco, a rash: counted in ml, 支, 片 */
+    DOSE_SYMPTOM = 1 << 4,   /* happens so many times a day */
+    DOSE_TAKEN_TOO = 1 << 5, /* taken, but no drug: food, the sugar of a test */
+    DOSE_AFTER = 1 << 6,     /* behind a drug: its effect may follow, "服药后腹泻3次/日" */
+    DOSE_CONDITION = 1 << 7, /* behind what is counted: when to take a drug, "头痛时2片" */
+    /* How much. */
+    DOSE_UNIT = 1 << 8,       /* mg: hardly of anything but drugs */
+    DOSE_LOOSE_UNIT = 1 << 9, /* 片: needs a drug near it */
+    DOSE_NO_UNIT = 1 << 10,   /* begins like a unit and is none: 片状 */
+    DOSE_MARKUP = 1 << 11,    /* HTML, TeX: may stand before a unit */
+    DOSE_EACH = 1 << 12,      /* 每次: an amount follows */
+    DOSE_LABEL = 1 << 13,     /* 剂量: a number without a unit may follow */
+    DOSE_NUMBER = 1 << 14,    /* a number in English */
+    DOSE_PERIOD = 1 << 15,    /* behind /: a day, a dose, a kilogram */
+    DOSE_BODY = 1 << 16,      /* behind 每 too: a kilogram of the patient */
+    DOSE_VOLUME = 1 << 17,    /* behind /: of a concentration */
+    /* How often, how long. */
+    DOSE_DAY = 1 << 18,          /* 每日: a count or an amount follows */
+    DOSE_TIMING = 1 << 19,       /* 睡前, 早晚: a count, an amount or a verb follows */
+    DOSE_MOMENT = 1 << 20,       /* 睡前: beside a dose or a drug it belongs to it */
+    DOSE_SERVE = 1 << 21,        /* behind a time of day: "睡前服" */
+    DOSE_TIMES = 1 << 22,        /* 次 */
+    DOSE_EVERY = 1 << 23,        /* 每, 每隔: a span follows */
+    DOSE_SPAN = 1 << 24,         /* 天, 小时 */
+    DOSE_ABBREVIATION = 1 << 25, /* bid: of prescriptions alone */
+    DOSE_RATE = 1 << 26,         /* "twice daily" */
+    DOSE_COURSE = 1 << 27,       /* 用, 连用: a span follows */
+    DOSE_SURE = 1 << 28,         /* such a word of prescriptions alone: 连用, 疗程 */
+    DOSE_PAST = 1 << 29,         /* behind a span: it is over, "服药3天后" */
+    DOSE_FILLER = 1 << 30,       /* may stand inside: 约, 服 */
 };
+
+/* What a number can be of that is no drug. */
+#define DOSE_COUNTED (DOSE_MEASURED | DOSE_SUBSTANCE | DOSE_SYMPTOM)
 
 struct dose_word {
     const uint32_t *codes;
     size_t length;
     uint32_t classes;
-    bool starts_inside, ends_inside; /* part of a longer Latin word: "-cillin", "sulfa-" */
+    bool starts_inside, ends_inside; /* part of a longer Latin word: "-cillin", "cef-" */
 };
 
 /* Owned by an arena. */

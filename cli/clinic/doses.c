@@ -17,6 +17,9 @@ static size_t word(struct dose_filter *filter, size_t at, uint32_t classes) {
     return dose_word(filter->words, &filter->text, at, classes, NULL);
 }
 
+/* What changes the context, and the times of day, which are none of it: 饭 in 饭后 is no food. */
+#define CONTEXT_WORDS (DOSE_DRUG | DOSE_TAKING | DOSE_COUNTED | DOSE_AFTER | DOSE_TIMING | DOSE_MOMENT)
+
 enum boundary { BOUNDARY_NONE, BOUNDARY_CLAUSE, BOUNDARY_SENTENCE };
 
 static enum boundary boundary_at(struct dose_text *text, size_t at) {
@@ -38,17 +41,19 @@ static enum boundary boundary_at(struct dose_text *text, size_t at) {
 
 static void pass_boundary(struct dose_context *context, enum boundary boundary) {
     context->drug_in_sentence |= context->drug_in_clause;
-    context->measured_before |= context->measured;
-    context->counts_before |= context->measured || context->symptom;
-    context->drug_in_clause = context->effects_follow = context->measured = context->symptom = false;
-    context->placeholder_in_clause = false;
-    if (boundary == BOUNDARY_SENTENCE)
-        context->drug_in_sentence = context->measured_before = context->counts_before = false;
+    context->counted_in_sentence |= context->counted_in_clause;
+    if (boundary == BOUNDARY_SENTENCE) {
+        context->drug_in_sentence = false;
+        context->counted_in_sentence = 0;
+    }
+    context->drug_in_clause = context->effects_follow = context->placeholder_in_clause = false;
+    context->counted_in_clause = 0;
 }
 
 static void pass_drug(struct dose_context *context) {
     context->drug_in_clause = true;
-    context->effects_follow = context->measured = context->symptom = false;
+    context->effects_follow = false;
+    context->counted_in_clause = 0;
     context->since_drug = 0;
 }
 
@@ -57,33 +62,21 @@ static void pass_characters(struct dose_context *context, size_t count) {
     if (context->since_dose != SIZE_MAX) context->since_dose += count;
 }
 
-/* What is counted and stands behind a drug is its effect ("服药后腹泻") or what it is for ("布洛芬治头痛,每日3次"): only the
- * first has numbers of its own. */
-static void pass_counted(struct dose_context *context, bool is_measure) {
-    if (context->drug_in_clause && !context->effects_follow) return;
-    context->measured |= is_measure;
-    context->symptom |= !is_measure;
-}
-
 /* Takes the word at `at` into the context: the position behind it, or `at`. Nothing is taken when starved. */
 static size_t pass_word(struct dose_filter *filter, size_t at) {
     struct dose_context *context = &filter->context;
+    struct dose_text *text = &filter->text;
     uint32_t classes;
-    size_t end = dose_word(filter->words, &filter->text, at,
-                           DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_SYMPTOM | DOSE_AFTER | DOSE_TIMING |
-                               DOSE_MOMENT,
-                           &classes);
+    size_t end = dose_word(filter->words, text, at, CONTEXT_WORDS, &classes), behind = skip_gaps(text, end);
     if (end == at) return at;
-    bool conditional = classes & DOSE_SYMPTOM && word(filter, skip_gaps(&filter->text, end), DOSE_CONDITION) >
-                                                     skip_gaps(&filter->text, end);
-    if (filter->text.starved) return at;
+    bool is_condition = classes & DOSE_COUNTED && word(filter, behind, DOSE_CONDITION) > behind;
+    if (text->starved) return at;
     pass_characters(context, end - at);
-    if (classes & (DOSE_DRUG | DOSE_TAKING))
-        pass_drug(context);
-    else if (classes & DOSE_AFTER)
-        context->effects_follow = true;
-    if (classes & (DOSE_MEASURED | DOSE_SYMPTOM) && !conditional && !(classes & (DOSE_DRUG | DOSE_TAKING)))
-        pass_counted(context, classes & DOSE_MEASURED);
+    if (classes & (DOSE_DRUG | DOSE_TAKING)) return pass_drug(context), end;
+    if (classes & DOSE_AFTER) context->effects_follow = true;
+    /* "布洛芬治头痛每日3次" counts doses, "布洛芬后腹泻3次" does not. */
+    if (!is_condition && (!context->drug_in_clause || context->effects_follow))
+        context->counted_in_clause |= classes & DOSE_COUNTED;
     return end;
 }
 
@@ -96,6 +89,12 @@ static const size_t BESIDE = 3;
 /* How far behind a dose its drug may be named. */
 static const size_t LOOK_AHEAD = 40;
 
+/* What such an expression can count besides doses. */
+static uint32_t counted_like(const struct dose_expression *expression) {
+    if (expression->kind != EXPRESSION_AMOUNT) return DOSE_COUNTED;
+    return expression->drug_unit ? DOSE_MEASURED : DOSE_MEASURED | DOSE_SUBSTANCE;
+}
+
 /* Behind what may stand between an amount and what it is of: "2000ml左右的水". */
 static size_t skip_of(struct dose_filter *filter, size_t at) {
     size_t end;
@@ -105,14 +104,16 @@ static size_t skip_of(struct dose_filter *filter, size_t at) {
 }
 
 /* "75g葡萄糖耐量试验", "2000ml水": what the amount is of stands behind it. */
-static bool amount_of_something_else(struct dose_filter *filter, size_t end) {
+static bool is_of_something_else(struct dose_filter *filter, const struct dose_expression *expression) {
+    const struct dose_context *context = &filter->context;
     uint32_t classes;
-    size_t of = skip_of(filter, end);
-    if (dose_word(filter->words, &filter->text, of,
-                  DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_TIMING | DOSE_MOMENT, &classes) == of)
+    size_t of = skip_of(filter, expression->end);
+    if (dose_word(filter->words, &filter->text, of, CONTEXT_WORDS, &classes) == of ||
+        classes & (DOSE_DRUG | DOSE_TAKING))
         return false;
-    if (!(classes & DOSE_MEASURED) || classes & (DOSE_DRUG | DOSE_TAKING)) return false;
-    return classes & DOSE_TAKEN_TOO || !(filter->context.drug_in_clause || filter->context.drug_in_sentence);
+    if (classes & DOSE_TAKEN_TOO) return true;
+    bool is_of_drug = context->drug_in_clause || context->drug_in_sentence;
+    return expression->kind == EXPRESSION_AMOUNT && classes & counted_like(expression) && !is_of_drug;
 }
 
 /* Whether an amount follows that doses a drug by itself: "头痛时每日三次,每次2片". */
@@ -128,20 +129,16 @@ static bool sure_amount_follows(struct dose_filter *filter, size_t end) {
 
 static bool counts_something_else(struct dose_filter *filter, const struct dose_expression *expression) {
     const struct dose_context *context = &filter->context;
+    uint32_t counted = context->counted_in_clause;
     size_t next = skip_gaps(&filter->text, expression->end);
     bool taking_follows = word(filter, next, DOSE_TAKING) > next;
-    if (expression->kind == EXPRESSION_AMOUNT)
-        return context->measured ||
-               (context->measured_before && !context->drug_in_sentence && !taking_follows) ||
-               amount_of_something_else(filter, expression->end);
-    bool counted =
-        context->measured || context->symptom || (context->counts_before && !context->drug_in_sentence);
-    uint32_t classes;
-    bool food =
-        dose_word(filter->words, &filter->text, next, DOSE_TAKEN_TOO | DOSE_TIMING, &classes) > next &&
-        classes & DOSE_TAKEN_TOO; /* "一天吃两顿饭" */
-    if (food) return true;
-    return counted && !taking_follows && !sure_amount_follows(filter, expression->end);
+    bool is_of_drug = context->drug_in_clause || context->drug_in_sentence;
+    if (!is_of_drug && !(expression->kind == EXPRESSION_AMOUNT && taking_follows))
+        counted |= context->counted_in_sentence;
+    if (is_of_something_else(filter, expression)) return true;
+    if (!(counted & counted_like(expression))) return false;
+    return expression->kind == EXPRESSION_AMOUNT ||
+           (!taking_follows && !sure_amount_follows(filter, expression->end));
 }
 
 /* Whether what follows in the sentence shows the expression to be a drug's: its name, or the other half of a dose. */
@@ -155,11 +152,9 @@ static bool drug_follows(struct dose_filter *filter, const struct dose_expressio
             (other.certain || other.kind != expression->kind) && !other.concentration && !other.beside)
             return true;
         uint32_t classes;
-        size_t end = dose_word(filter->words, text, at,
-                               DOSE_DRUG | DOSE_TAKING | DOSE_MEASURED | DOSE_SYMPTOM, &classes);
+        size_t end = dose_word(filter->words, text, at, CONTEXT_WORDS, &classes);
         if (end > at && classes & (DOSE_DRUG | DOSE_TAKING)) return true;
-        bool counted = classes & DOSE_MEASURED || expression->kind != EXPRESSION_AMOUNT;
-        if (end > at && counted) return false; /* that is what it counts */
+        if (end > at && classes & counted_like(expression)) return false; /* that is what it counts */
         at++;
     }
     return false;
@@ -175,10 +170,10 @@ static bool is_dose(struct dose_filter *filter, size_t at, const struct dose_exp
     const struct dose_context *context = &filter->context;
     if (expression->beside && context->since_dose <= BESIDE) return true;
     if (expression->beside)
-        return expression->kind == EXPRESSION_FREQUENCY && context->drug_in_clause &&
-               !context->effects_follow && context->since_drug <= BESIDE;
+        return expression->kind != EXPRESSION_COURSE && context->drug_in_clause && !context->effects_follow &&
+               context->since_drug <= BESIDE;
     if (expression->concentration)
-        return context->drug_in_clause && !context->measured && context->since_drug <= BESIDE;
+        return context->drug_in_clause && !context->counted_in_clause && context->since_drug <= BESIDE;
     if (counts_something_else(filter, expression)) return false;
     if (expression->certain || tells_taking(filter, at, expression->end)) return true;
     if (context->drug_in_clause || context->since_drug <= DRUG_REACH) return true;

@@ -25,12 +25,10 @@ struct removals {
 
 /* What was read before the text in hand. */
 struct dose_context {
-    bool drug_in_clause;    /* a drug or its taking was named */
-    bool effects_follow;    /* "服药后": what follows is not the drug's dose */
-    bool measured, symptom; /* in the clause, not before a drug: what its numbers count */
-    bool drug_in_sentence;  /* the clauses before included, as below */
-    bool counts_before;     /* a clause before measured something or told a symptom */
-    bool measured_before;   /* a clause before measured something */
+    bool drug_in_clause, drug_in_sentence; /* a drug or its taking was named; in a clause before this one */
+    bool effects_follow;                   /* "服药后": what follows is not the drug's dose */
+    /* What numbers can be of: classes of dose_words.h. What stands behind a drug is its effect or its use. */
+    uint32_t counted_in_clause, counted_in_sentence;
     bool placeholder_in_clause;
     size_t since_drug; /* characters since a drug, its taking or a dose; SIZE_MAX: none yet */
     size_t since_dose; /* since a dose, likewise */

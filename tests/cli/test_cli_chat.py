@@ -43,5 +43,11 @@ def test_a_full_conversation_is_told_not_cut():
     assert "1. 可能诊断" in rest  # a new conversation has room again
 
 
+def test_a_first_message_too_long_is_told():
+    shown = chat("头痛三天。" + "今天天气不错。" * 2000, arguments=["--ctx", "1024", "--max-tokens", "200"])
+    assert "文本较长(1 段 2001 句)".replace("(", "（").replace(" 句)", " 句）") in shown
+    assert "1. 可能诊断" in shown[shown.index("文本较长") :]
+
+
 def test_whole_answers_without_streaming():
     assert chat(MIGRAINE, arguments=["--no-stream"]) == chat(MIGRAINE)

@@ -128,8 +128,7 @@ static void test_rules_alone_rank_the_knowledge_base(void **state) {
     assert_int_equal(first->status, DIAGNOSIS_SUPPORTED);
     assert_false(checked.differential.needs_confirmation);
     assert_true(checked.differential.count <= 5);
-    assert_true(first->confidence ==
-                candidate_of(&checked.candidates, first->disease)->support);
+    assert_true(first->confidence == candidate_of(&checked.candidates, first->disease)->support);
     arena_free(&checked.arena);
     check(&checked, MIGRAINE, NULL, 0.99);
     assert_int_equal(checked.differential.items[0].status, DIAGNOSIS_NEEDS_CONFIRMATION);
@@ -188,8 +187,7 @@ static void test_shares_of_scored_names_are_the_models_part(void **state) {
     const struct span text = span_of("1. 可能诊断\n(1) 偏头痛\n(2) 未收录:某病");
     assert_true(answer_parse(text, arena, &answer));
     const struct check_request request = {.kb = &clinic.kb,
-                                          .patient = &checked.patient,
-                                          .findings = &checked.findings,
+                                          .candidates = &checked.candidates,
                                           .answer = &answer,
                                           .answer_text = text,
                                           .scores = scores,

@@ -236,6 +236,34 @@ static void test_measurements_stay(void **state) {
     assert_true(changed <= 3);
 }
 
+/* Slices of the corpora in any order, cut inside characters too. */
+static void collect(struct span text, void *user) {
+    buffer_append(user, text.data, text.length);
+}
+
+static void test_any_bytes_give_the_same_in_any_pieces(void **state) {
+    (void)state;
+    struct buffer all = {0};
+    for_each_line("tests/unit/doses/prescriptions.txt", collect, &all);
+    for_each_line("tests/unit/doses/harmless.txt", collect, &all);
+    uint32_t random = 1;
+    for (int i = 0; i < 1000; i++) {
+        struct buffer text = {0};
+        for (int slice = 0; slice < 4; slice++) {
+            random = random * 1664525U + 1013904223U;
+            size_t start = random % all.length, length = 1 + (random >> 8) % 40;
+            if (length > all.length - start) length = all.length - start;
+            buffer_append(&text, all.data + start, length);
+        }
+        struct filtered whole = filter_pieces(buffer_span(&text), text.length, 1);
+        assert_same(buffer_span(&text), &whole, 1, 1);
+        assert_same(buffer_span(&text), &whole, 1 + random % text.length, 3);
+        buffer_free(&whole.out);
+        buffer_free(&text);
+    }
+    buffer_free(&all);
+}
+
 /* ---- what stands in its place */
 
 /* *removed: the texts that were taken out, divided by '|'. */
@@ -310,6 +338,7 @@ int main(void) {
         cmocka_unit_test(test_the_drug_stays_and_the_dose_is_recorded),
         cmocka_unit_test(test_no_character_is_lost),
         cmocka_unit_test(test_prose_is_not_held_back),
+        cmocka_unit_test(test_any_bytes_give_the_same_in_any_pieces),
         cmocka_unit_test(test_measurements_stay),
         cmocka_unit_test(test_prescriptions_do_not_leak),
         cmocka_unit_test(test_combined_prescriptions_do_not_leak),

@@ -52,10 +52,10 @@ static void test_a_small_one_is_read_whole(void **state) {
     arena_free(&arena);
 }
 
-#define RELATIONS \
-    "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"恶心\"]}]," \
+#define RELATIONS                                                                     \
+    "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"恶心\"]}],"                     \
     "\"measured\":[{\"vital\":\"体温\",\"at_least\":37.3,\"symptom\":\"头痛\"}]," \
-    "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"恶心\"}]," \
+    "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"恶心\"}],"               \
     "\"questions\":[{\"symptom\":\"恶心\",\"ask\":\"想不想吐?\"}],\"diseases\""
 
 static void test_signs_of_every_kind_are_read(void **state) {
@@ -130,7 +130,8 @@ static void test_damage_is_named(void **state) {
          "kb.json:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
         {"\"diseases\"", "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"头痛\"]}],\"diseases\"",
          "kb.json:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 symptoms 中的名称,各只属于一个上位症状"},
-        {"\"diseases\"", "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
+        {"\"diseases\"",
+         "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
          "kb.json:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
         {"\"diseases\"", "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"畏光\"}],\"diseases\"",
          "kb.json:synonyms[0]:字段 means 为 \"畏光\",应为 symptoms 中的名称"},
@@ -220,15 +221,15 @@ static void test_longest_word_wins(void **state) {
         assert_true(wordlist_add_term(&list, &arena, TERMS[i], &term));
         assert_true(wordlist_add_word(&list, &arena, term, TERMS[i]));
     }
-    size_t other, term = TERM_NONE;
+    size_t other;
     assert_null(wordlist_sort(&list, &other));
-    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0, &term), strlen("头痛"));
-    assert_int_equal(term, 1);
-    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0, &term), strlen("头痛欲裂"));
-    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头"), &term), strlen("痛"));
-    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0, &term), 2); /* words are in plain form */
-    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0, &term), 0);
-    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0, &term), strlen("头"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0).length, strlen("头痛"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0).term, 1);
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0).length, strlen("头痛欲裂"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头")).length, strlen("痛"));
+    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0).length, 2); /* words are in plain form */
+    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0).length, 0);
+    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0).length, strlen("头"));
     arena_free(&arena);
 }
 
@@ -240,8 +241,7 @@ static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
     struct failure failure;
     assert_true(clinic_open(&clinic, path, &failure));
     assert_int_equal(clinic.kb.n_diseases, 1);
-    assert_true(wordlist_find(&clinic.kb.symptoms, span_of("抽搐")) == TERM_NONE);
-    assert_true(wordlist_find(clinic.redflags.symptoms, span_of("抽搐")) != TERM_NONE);
+    assert_true(wordlist_find(&clinic.redflags.lexicon->symptoms, span_of("抽搐")) != TERM_NONE);
     clinic_close(&clinic);
     fixture_clear(f);
     assert_false(clinic_open(&clinic, path, &failure));
