@@ -221,6 +221,13 @@ def test_what_a_model_writes_stays_valid(format_name, arguments):
     assert NOTICE is None or NOTICE in text
 
 
+@pytest.mark.parametrize("format_name", CHECKS)
+def test_an_adapter_is_named(format_name, adapter):
+    text = written(format_name, MIGRAINE, "--greedy", "--max-tokens", "4", "--lora", f"{adapter}:0.25", "--model", str(MODEL))
+    CHECKS[format_name](text)
+    assert "clinic" in text
+
+
 RECORD = "".join(
     f"2024年{month}月{day}日\n主诉:头痛{day}天,恶心|&,咳嗽。家里装修,天气转凉,邻居来访。否认发热。无处方<b>。\n" for month in range(1, 13) for day in range(1, 9)
 )
