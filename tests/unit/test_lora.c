@@ -240,7 +240,8 @@ static void test_many_rows(void **state) {
         options.instructions = instruction_sets[s];
         if (!golden_model_open("medium", &options, &g.base)) continue;
         expect_success(youtu_lora_open(g.base.model, f->directory, &g.lora, &error), &error);
-        const size_t size = g.base.n * g.base.vocab, chunks[] = {100, 17, g.base.n};
+        g.base.n = s == 0 ? 70 : 256; /* the portable kernels are slow under sanitizers */
+        const size_t size = g.base.n * g.base.vocab, chunks[] = {17, g.base.n};
         float *single = new_logits(&g), *logits = new_logits(&g);
         decode(&g, g.lora, 1, YOUTU_CACHE_F32, 2, 1, single);
         for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
@@ -254,7 +255,7 @@ static void test_many_rows(void **state) {
             double worst = largest_difference(single, logits, size);
             if (!(worst <= 5e-4)) fail_msg("%s, calls of %zu: %g", instruction_sets[s], chunks[i], worst);
         }
-        decode(&g, NULL, 1, YOUTU_CACHE_F32, 2, 64, logits);
+        decode(&g, NULL, 1, YOUTU_CACHE_F32, 2, g.base.n, logits);
         assert_true(largest_difference(single, logits, size) > 0.1);
         free(logits);
         free(single);
