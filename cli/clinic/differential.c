@@ -127,10 +127,12 @@ static double rate_signs(const struct rating *in, bool *typical) {
 
 /* ---- how often it is met */
 
-/* "内科" treats what 呼吸内科 treats. */
+/* "内科" treats what 呼吸内科 treats, and 皮肤 is 皮肤科. */
 static bool treats(const char *department, const struct disease *disease) {
+    struct span name = span_of(department), suffix = span_of("科");
+    if (span_ends(name, suffix)) name = span_between(name, 0, name.length - suffix.length);
     for (size_t i = 0; i < disease->departments.count; i++)
-        if (span_ends(span_of(disease->departments.items[i]), span_of(department))) return true;
+        if (span_find(span_of(disease->departments.items[i]), name, 0) != SIZE_MAX) return true;
     return false;
 }
 
