@@ -1,9 +1,9 @@
 /* A dialogue in the terminal. The conversation stays in one sequence of the context, so that each turn
  * computes only what is new. */
 #include "cli/answering.h"
-#include "cli/clinic/report.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/prompt_plan.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -12,7 +12,6 @@ struct chat {
     const struct options *options;
     struct arena arena;
     struct clinic clinic;
-    struct prompt_template template;
     struct engine engine;
     struct output output;
     struct progress progress;
@@ -41,64 +40,86 @@ static bool add_message(struct chat *chat, youtu_role role, struct span text, st
     return true;
 }
 
-static bool begin_conversation(struct chat *chat, struct failure *failure) {
+static void begin_conversation(struct chat *chat) {
     arena_free(&chat->conversation);
     chat->messages = NULL;
     chat->n_messages = 0;
-    return add_message(chat, YOUTU_SYSTEM, chat->template.system, failure);
 }
 
-/* The first message asks as the department's template does; later ones are taken as they are. */
-static bool add_question(struct chat *chat, struct span text, struct failure *failure) {
-    if (chat->n_messages > 1) return add_message(chat, YOUTU_USER, text, failure);
-    struct buffer question = {0};
-    template_render(&chat->template, &chat->options->patient, text, &question);
-    bool added = !question.failed ? add_message(chat, YOUTU_USER, buffer_span(&question), failure)
-                                  : fail_memory(failure);
-    buffer_free(&question);
-    return added;
+/* What of a long first message the model is not given. */
+static bool tell_left_out(struct chat *chat, const struct report *report, struct failure *failure) {
+    struct buffer text = {0};
+    text_left_out(report, &text);
+    return say(chat, &text, failure);
+}
+
+/* The first message chooses the department and asks as its template does. */
+static bool add_first(struct chat *chat, struct report *report, struct failure *failure) {
+    struct prompt_template template;
+    struct prompt_plan plan = {0};
+    if (!template_open(report->department, chat->options->templates, &chat->clinic.departments,
+                       &chat->conversation, &template, failure))
+        return false;
+    bool added = prompt_plan(&plan, &chat->engine, chat->options, &template, report, failure) &&
+                 add_message(chat, YOUTU_SYSTEM, buffer_span(&plan.system), failure) &&
+                 add_message(chat, YOUTU_USER, buffer_span(&plan.user), failure);
+    prompt_plan_free(&plan);
+    return added && tell_left_out(chat, report, failure);
 }
 
 /* ---- a turn */
 
-/* Red flags run on every message and come before the model's answer. */
-static bool show_warnings(struct chat *chat, struct span text, struct failure *failure) {
-    struct report report;
+static bool show_warnings(struct chat *chat, const struct report *report, struct failure *failure) {
     struct buffer shown = {0};
-    bool done = report_begin(&report, &chat->clinic, &chat->options->patient, chat->options->department, text,
-                             chat->options->confidence, failure);
-    if (done && report.warnings.count) {
-        text_warnings(&report.warnings, chat->colour, &shown);
+    if (report->warnings.count) {
+        text_warnings(&report->warnings, chat->colour, &shown);
         buffer_put(&shown, "\n");
     }
-    done = done && say(chat, &shown, failure);
+    return say(chat, &shown, failure);
+}
+
+/* Red flags run on every message and come before the model's answer. */
+static bool add_question(struct chat *chat, struct span text, struct failure *failure) {
+    struct report report;
+    bool done =
+        report_begin(&report, &chat->clinic, &chat->options->patient, chat->options->department, text,
+                     chat->options->confidence, failure) &&
+        show_warnings(chat, &report, failure) &&
+        (chat->n_messages ? add_message(chat, YOUTU_USER, text, failure) : add_first(chat, &report, failure));
     report_free(&report);
     return done;
 }
 
-struct line_display {
+struct text_display {
     struct chat *chat;
     struct failure *failure;
     bool failed;
+    bool in_line; /* the last line is not complete */
 };
 
-static bool show_line(void *user, enum answer_part part, struct span line) {
-    struct line_display *display = user;
+/* Every line of the reasoning is marked as such. */
+static bool show_text(void *user, enum answer_part part, struct span piece) {
+    struct text_display *display = user;
     struct buffer text = {0};
-    if (part == PART_REASONING) buffer_put(&text, "(思考) ");
-    buffer_append(&text, line.data, line.length);
-    buffer_put(&text, "\n");
+    while (piece.length) {
+        const char *end = memchr(piece.data, '\n', piece.length);
+        size_t length = end ? (size_t)(end - piece.data) + 1 : piece.length;
+        if (part == PART_REASONING && !display->in_line) buffer_put(&text, "(思考) ");
+        buffer_append(&text, piece.data, length);
+        display->in_line = !end;
+        piece = span_between(piece, length, piece.length);
+    }
     display->failed = !say(display->chat, &text, display->failure);
     return !display->failed;
 }
 
 static bool answer(struct chat *chat, const youtu_tokens *prompt, struct failure *failure) {
     struct answering answering;
-    struct line_display display = {chat, failure, false};
+    struct text_display display = {chat, failure, false, false};
     bool streams = !chat->options->no_stream;
     terminal_catch_interrupt();
     bool done = answering_run(&answering, &chat->engine, prompt, chat->options, &chat->clinic.lexicon.drugs,
-                              &chat->progress, streams ? show_line : NULL, &display, failure) &&
+                              &chat->progress, streams ? show_text : NULL, &display, failure) &&
                 !display.failed;
     terminal_release_interrupt();
     if (done) {
@@ -127,14 +148,14 @@ static bool take_turn(struct chat *chat, struct span text, struct failure *failu
     youtu_tokens prompt = {0};
     youtu_error error;
     struct buffer full = {0};
-    bool done = show_warnings(chat, text, failure) && add_question(chat, text, failure);
+    bool done = add_question(chat, text, failure);
     if (done && youtu_encode_chat(chat->engine.tokenizer, chat->messages, chat->n_messages,
                                   chat->options->think, &prompt, &error) != YOUTU_OK)
         done = engine_fail(failure, "编码", &error);
     if (done && has_room(chat, &prompt)) {
         done = answer(chat, &prompt, failure);
     } else if (done) {
-        chat->n_messages--;
+        chat->n_messages = chat->n_messages > 2 ? chat->n_messages - 1 : 0; /* with the system's text */
         buffer_format(&full, "(对话已有 %zu 个词元,加上回答超过上下文的 %d 个:请用 /new 开始新的对话)\n",
                       prompt.count, chat->engine.n_context);
         done = say(chat, &full, failure);
@@ -158,7 +179,7 @@ static bool take_line(struct chat *chat, struct span line, bool *over, struct fa
     struct span text = span_trim(line);
     *over = span_is(text, "/exit");
     if (*over || text.length == 0) return true;
-    if (span_is(text, "/new")) return begin_conversation(chat, failure);
+    if (span_is(text, "/new")) return begin_conversation(chat), true;
     struct failure refused;
     if (text_check(text, "输入", &refused)) return take_turn(chat, text, failure);
     struct buffer message = {0};
@@ -183,15 +204,21 @@ static bool converse(struct chat *chat, struct failure *failure) {
     return done;
 }
 
+/* What a clinic's templates hold is refused before the first message. */
+static bool check_templates(struct chat *chat, struct failure *failure) {
+    const struct options *options = chat->options;
+    struct prompt_template template;
+    if (options->templates && !template_check_all(options->templates, failure)) return false;
+    return !options->department || template_open(options->department, options->templates,
+                                                 &chat->clinic.departments, &chat->arena, &template, failure);
+}
+
 static bool open_chat(struct chat *chat, struct failure *failure) {
     const struct options *options = chat->options;
-    if (!clinic_open(&chat->clinic, options->kb, failure) ||
-        !template_open(options->department, options->templates, &chat->arena, &chat->template, failure))
-        return false;
+    if (!clinic_open(&chat->clinic, options->kb, failure) || !check_templates(chat, failure)) return false;
     const char *directory = engine_find_model(options->model, &chat->arena, failure);
     return directory && engine_open(&chat->engine, options, directory, &chat->progress, failure) &&
-           engine_prepare(&chat->engine, options, AUTOMATIC_CTX, failure) &&
-           begin_conversation(chat, failure);
+           engine_prepare(&chat->engine, options, AUTOMATIC_CTX, failure);
 }
 
 bool command_chat(const struct options *options, struct failure *failure) {

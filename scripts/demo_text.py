@@ -1,25 +1,29 @@
 #!/usr/bin/env python3
 """Renders the demonstration model's texts from the knowledge base: what patients say, and the four-section answers.
 
-A case is drawn first (a disease, the findings present and absent, sex and age), then worded. The answer is a function
-of the wording's findings alone: every disease is scored against them and the best one leads, so a text can be answered
-from what it says. Sentence patterns and aliases are split into a training part and a held-back part by a hash of their
-own spelling, so the split does not depend on the order of the knowledge base.
+A case is drawn first (a disease, the findings present and absent, sex and age), then worded. The prompt is the
+program's own (build/render-prompts, `make build/render-prompts`). The drawn disease leads the answer, the prompt's
+candidates follow it, and what speaks for each is taken from the prompt alone. Sentence patterns, aliases and diseases
+are split into a training part and a held-back part by a hash of their own spelling, so the split does not depend on the
+order of the knowledge base.
 
-    python3 scripts/demo_text.py --count 5 --seed 1 [--split train|texts|patterns|aliases]
+    python3 scripts/demo_text.py --count 5 --seed 1 [--split train|texts|patterns|aliases|diseases]
 """
 
 import argparse
 import hashlib
 import json
+import os
 import random
 import re
-from dataclasses import dataclass, field
+import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 KNOWLEDGE = ROOT / "cli/data/knowledge.json"
-TEMPLATE = ROOT / "cli/data/templates/全科.txt"
+TEMPLATES = ROOT / "cli/data/templates"
+RENDER = Path(os.environ.get("YOUTU_BUILD") or ROOT / "build") / "render-prompts"
 
 # Texts that the model is demonstrated on. They never enter a training set, nor any text that contains them.
 RESERVED = (
@@ -27,14 +31,17 @@ RESERVED = (
     "咳嗽两周,夜间加重,有白色泡沫痰,无发热。",
 )
 
-SPLITS = ("train", "texts", "patterns", "aliases")
+SPLITS = ("train", "texts", "patterns", "aliases", "diseases")
 HELD_BACK_PATTERNS = 0.15
 HELD_BACK_ALIASES = 0.08
+HELD_BACK_DISEASES = 0.1
 NOT_MEDICAL = 0.03
-LEAST_COMMON = 3  # diseases of this commonness or more are taught as first diagnosis; the others only as differentials
-MOST_LISTED = (4, 2)  # findings named in the sentence of the first diagnosis, and of the others
+LONG_WINDED = 0.04  # share of the training texts that go on with what tells no finding, for the length of a record
+NAMED_ANEW = 0.2  # share of the training prompts whose candidates have invented names
+ANY_DEPARTMENT = 0.3  # share of the prompts that a department drawn at random asks, not the proposed one
+MOST_LISTED = 4  # findings for a diagnosis, as in the prompt
 TESTS_LISTED = 3
-LISTED_LATER = 1.5  # what each place in the list of differentials costs, in units of the score
+POOL = 200  # prompts rendered at once
 CHILDHOOD = 13  # the last year of age at which a parent speaks
 OLDEST = 120
 DRAWS = 20
@@ -185,6 +192,7 @@ NOT_A_COMPLAINT = """
 帮我翻译一句话|报告在哪里打印|医保卡怎么用|可以报销吗|周末上班吗|要不要带身份证|请问专家门诊是哪天|我来看病|我想咨询一下|有问题想问|随便看看|我是来体检的|
 身体挺好的|没什么不舒服|没有任何症状|一切正常|我很健康|我朋友住在北京|昨天看了一场电影|路上堵车|手机没电了|这个怎么用|不知道说什么|……|?|。|哈哈|打扰了|
 """.replace("\n", "").strip("|").split("|")
+NO_BASIS = "问诊要点中没有直接依据,需进一步问诊"
 UNKNOWN_NAME = "信息不足,无法判断"
 UNKNOWN_ANSWER = f"""1. 可能诊断
 (1) {UNKNOWN_NAME}
@@ -217,12 +225,16 @@ def alias_is_held_back(alias):
     return share("alias " + alias) < HELD_BACK_ALIASES
 
 
-# ---- knowledge and template -------------------------------------------------------------------------------------
+def disease_is_held_back(name):
+    return share("untaught " + name) < HELD_BACK_DISEASES
+
+
+# ---- knowledge and prompts --------------------------------------------------------------------------------------
 
 
 @dataclass
 class Knowledge:
-    taught: list  # the diseases that can lead an answer
+    diseases: list
     by_name: dict
     wordings: dict  # symptom -> every way to say it, the name first
     weights: dict  # disease -> {symptom: weight}
@@ -237,7 +249,7 @@ def load_knowledge(path=KNOWLEDGE):
         ages = d["ages"]
         d["ages"] = {"min": ages["min"] or 0, "max": OLDEST if ages["max"] is None else ages["max"]}
     return Knowledge(
-        taught=[d for d in data["diseases"] if d["commonness"] >= LEAST_COMMON],
+        diseases=data["diseases"],
         by_name={d["name"]: d for d in data["diseases"]},
         wordings=wordings,
         weights=weights,
@@ -245,13 +257,11 @@ def load_knowledge(path=KNOWLEDGE):
     )
 
 
-def load_template(path=TEMPLATE):
-    """The system text and the user text of a department's template."""
-    text = Path(path).read_text(encoding="utf-8").rstrip("\n")
-    head, system, user = re.split(r"^\[(?:system|user)\]\n", text, flags=re.M)
-    if head:
-        raise ValueError(f"{path}: text before [system]")
-    return system.rstrip("\n"), user
+def render_prompts(requests, program=RENDER):
+    """What the program asks its model for these requests, with the findings and candidates that it gives."""
+    lines = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in requests)
+    done = subprocess.run([program], input=lines, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 # ---- the case ---------------------------------------------------------------------------------------------------
@@ -274,7 +284,7 @@ class Drawn:
     sex: str
     age: tuple  # (number, unit, years)
     kind: str  # who speaks
-    line_sex: bool  # told in the prompt's {patient}
+    line_sex: bool  # told besides the text
     line_age: bool
     text_sex: bool  # told in the text, where the pattern has a place for it
     text_age: bool
@@ -295,11 +305,21 @@ class Drawn:
 
 
 @dataclass
+class Draft:
+    """A text whose prompt is not rendered yet."""
+
+    request: dict  # what the program is given
+    disease: dict | None  # that leads; None: nothing can be told
+
+
+@dataclass
 class Example:
-    patient: str  # the template's {patient}
     complaint: str
+    system: str
+    user: str
+    given: list  # findings that the prompt tells
     answer: str
-    names: list = field(default_factory=list)  # the diagnoses of the answer, in order
+    names: list  # the diagnoses of the answer, in order
 
 
 def fits(disease, sex, years):
@@ -315,54 +335,63 @@ def score(knowledge, disease, case):
     return total - 0.5 * sum(weight.get(s, 0) for s in case.denied)
 
 
-def rank(knowledge, case):
-    """Three diagnoses: the best fit, then the two best of its differentials. Also the lead over the second best fit."""
-    possible = [d for d in knowledge.taught if fits(d, case.sex, case.years)]
+def best(knowledge, case):
+    """The disease that fits best, and its lead over the second."""
+    possible = [d for d in knowledge.diseases if fits(d, case.sex, case.years)]
     order = sorted(possible, key=lambda d: -score(knowledge, d, case))
-    first = order[0]
-    lead = score(knowledge, first, case) - score(knowledge, order[1], case)
-    named = [knowledge.by_name[n] for n in first["differentials"] if n in knowledge.by_name]
-    worth = {d["name"]: score(knowledge, d, case) - LISTED_LATER * place for place, d in enumerate(named)}
-    rivals = [d for d in named if d is not first and fits(d, case.sex, case.years)]
-    rivals.sort(key=lambda d: -worth[d["name"]])
-    rivals += [d for d in order[1:] if d not in rivals]
-    return [first, *rivals[:2]], lead
+    return order[0], score(knowledge, order[0], case) - score(knowledge, order[1], case)
 
 
 def sentence(text):
     return text if text.endswith(("。", "!", "?")) else text + "。"
 
 
-def basis_sentence(knowledge, disease, case, leading):
-    """What speaks for the disease: the patient's own findings first, then the knowledge base's words."""
+def evidence(knowledge, disease, rendered):
+    """(for, against) of the findings that the prompt tells; as it lists them, where the disease is a candidate."""
+    for candidate in rendered["candidates"]:
+        if candidate["name"] == disease["name"]:
+            return candidate["evidence"][:MOST_LISTED], candidate["against"][:MOST_LISTED]
     weight = knowledge.weights[disease["name"]]
-    for_it = [s for s in case.present if weight.get(s, 0) > 0][: MOST_LISTED[not leading]]
-    words = []
-    if for_it:
-        words.append(("有" if leading else "也可有") + "、".join(for_it))
-    if leading and case.denied:
-        words.append("无" + "、".join(case.denied[:2]))
-    return f"{disease['name']}:{''.join(w + ',' for w in words)}{sentence(disease['basis'])}"
+    return [s for s in rendered["positive"] if weight.get(s, 0) > 0][:MOST_LISTED], []
 
 
-def write_answer(knowledge, case):
-    ranked, _ = rank(knowledge, case)
+def told(rendered):
+    """Every finding that the prompt tells, as it says it."""
+    words = [w for c in rendered["candidates"] for w in c["evidence"] + c["against"]]
+    return rendered["positive"] + ["无" + name for name in rendered["negative"]] + words
+
+
+def basis_sentence(knowledge, disease, name, rendered):
+    supporting, opposing = evidence(knowledge, disease, rendered)
+    said = "支持点有" + "、".join(supporting) if supporting else NO_BASIS
+    return f"{name}:{said}{';不支持点有' + '、'.join(opposing) if opposing else ''}。"
+
+
+def choose(knowledge, disease, rendered):
+    """Three diagnoses: the drawn one, then the prompt's candidates, then what the knowledge base sets beside it."""
+    names = [disease["name"], *(c["name"] for c in rendered["candidates"]), *disease["differentials"]]
+    return [knowledge.by_name[n] for n in dict.fromkeys(names) if n in knowledge.by_name][:3]
+
+
+def write_answer(knowledge, listed, names, rendered):
+    """The answer for these diagnoses, the first of which leads, under these names."""
+    disease = listed[0]
     lines = ["1. 可能诊断"]
-    lines += [f"({i}) {d['name']}" for i, d in enumerate(ranked, 1)]
+    lines += [f"({i}) {name}" for i, name in enumerate(names, 1)]
     lines.append("2. 鉴别依据")
-    lines += [basis_sentence(knowledge, d, case, d is ranked[0]) for d in ranked]
+    lines += [basis_sentence(knowledge, d, name, rendered) for d, name in zip(listed, names)]
     lines.append("3. 建议检查")
-    lines += [f"- {t['name']}:{t['reason']}" for t in ranked[0]["tests"][:TESTS_LISTED]]
+    lines += [f"- {t['name']}:{t['reason']}" for t in disease["tests"][:TESTS_LISTED]]
     lines.append("4. 风险提示")
-    dangers = [d["name"] for d in ranked[1:] if d["never_miss"]]
-    lines.append(sentence(ranked[0]["risk"]) + (f"须警惕{'、'.join(dangers)}。" if dangers else ""))
-    return "\n".join(lines), [d["name"] for d in ranked]
+    dangers = [name for d, name in zip(listed[1:], names[1:]) if d["never_miss"]]
+    lines.append(sentence(disease["risk"]) + (f"须警惕{'、'.join(dangers)}。" if dangers else ""))
+    return "\n".join(lines)
 
 
-def patient_line(sex, age, show_sex, show_age):
-    """The template's {patient}."""
-    said = ([sex] if show_sex else []) + ([f"{age[0]}{age[1]}"] if show_age else [])
-    return f"患者:{','.join(said)}。" if said else ""
+def name_candidates_anew(user, new_names):
+    """The question with other names for its candidates."""
+    before, label, listed = user.rpartition("【候选疾病】")
+    return before + label + re.sub(r"^(\d\. )([^:;\n]+)", lambda m: m[1] + new_names.get(m[2], m[2]), listed, flags=re.M)
 
 
 def needs_two(pattern):
@@ -389,6 +418,9 @@ class Renderer:
             name: [w for i, w in enumerate(ways) if i == 0 or not alias_is_held_back(w)] for name, ways in knowledge.wordings.items()
         }
         self.held_ways = {name: [w for w in ways[1:] if alias_is_held_back(w)] for name, ways in knowledge.wordings.items()}
+        leading = [d for d in knowledge.diseases if disease_is_held_back(d["name"]) == (split == "diseases")]
+        self.leading = leading, [d["commonness"] for d in leading]
+        self.departments = sorted(path.stem for path in TEMPLATES.glob("*.txt"))
         self.remarks = self.without_findings(REMARKS)
         self.history = self.without_findings(HISTORY)
 
@@ -517,10 +549,10 @@ class Renderer:
 
     def draw_case(self):
         """A case whose leading diagnosis is clear from what the prompt line and the speaker tell; None when luck fails."""
-        diseases = self.knowledge.taught
+        diseases, weights = self.leading
         drawn = None
         for _ in range(DRAWS):
-            disease = self.random.choices(diseases, [d["commonness"] for d in diseases])[0]
+            disease = self.random.choices(diseases, weights)[0]
             age = self.draw_age(disease)
             sex = disease["sex"] or self.pick(("男", "女"))
             present, denied = self.draw_findings(disease)
@@ -530,18 +562,59 @@ class Renderer:
                 present, denied, sex, age, kind=self.kind_of_speaker(age), line_sex=self.chance(0.45), line_age=self.chance(0.45),
                 text_sex=self.chance(0.35), text_age=self.chance(0.5),
             )
-            ranked, lead = rank(self.knowledge, drawn.told_by_line())
-            if ranked[0] is disease and lead >= 0.5:
+            first, lead = best(self.knowledge, drawn.told_by_line())
+            if first is disease and lead >= 0.5:
                 break
         return drawn
 
-    def example(self):
+    def examples(self, count):
+        """Examples whose answers hold no disease of the other part of the split."""
+        made = []
+        while len(made) < count:
+            drafts = [self.draft() for _ in range(min(POOL, count))]
+            rendered = render_prompts([d.request for d in drafts])
+            made += [e for e in map(self.finish, drafts, rendered) if e]
+        return made[:count]
+
+    def finish(self, draft, rendered):
+        text, user, given = draft.request["symptoms"], rendered["user"], told(rendered)
+        if not draft.disease:
+            return Example(text, rendered["system"], user, given, UNKNOWN_ANSWER, [UNKNOWN_NAME])
+        listed = choose(self.knowledge, draft.disease, rendered)
+        names = [d["name"] for d in listed]
+        if self.split != "diseases" and any(map(disease_is_held_back, names)):
+            return None
+        if self.split == "train" and self.chance(NAMED_ANEW):
+            new_names = {name: self.new_name() for name in names}
+            user, names = name_candidates_anew(user, new_names), list(new_names.values())
+        return Example(text, rendered["system"], user, given, write_answer(self.knowledge, listed, names, rendered), names)
+
+    def new_name(self):
+        """A name of no disease, from halves of two: names are to be read from the prompt, not known."""
+        while True:
+            first, second = (self.pick(self.knowledge.diseases)["name"] for _ in range(2))
+            name = first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
+            if name not in self.knowledge.by_name:
+                return name
+
+    def draft(self):
         if self.chance(NOT_MEDICAL):
             return self.not_a_complaint()
         while True:
             made = self.complaint()
-            if made and not any(r in made.complaint for r in RESERVED):
+            if made and not any(r in made.request["symptoms"] for r in RESERVED):
                 return made
+
+    def request(self, text, sex, age):
+        """sex, age: None where only the text may tell them."""
+        request = {"symptoms": text}
+        if sex:
+            request["sex"] = sex
+        if age:
+            request |= {"age": age[0], "age_unit": age[1]}
+        if self.chance(ANY_DEPARTMENT):
+            request["department"] = self.pick(self.departments)
+        return request
 
     def not_a_complaint(self):
         held = self.split != "train"
@@ -551,11 +624,12 @@ class Renderer:
             text += self.pick((",", "。", " ")) + self.pick(options)
         elif self.chance(0.4):
             text += self.pick(("。", "!", "?", "啊", "吧"))
-        patient = patient_line(self.pick(("男", "女")), (self.random.randint(1, 85), "岁"), self.chance(0.4), self.chance(0.4))
-        return Example(patient, text, UNKNOWN_ANSWER, [UNKNOWN_NAME])
+        sex = self.pick(("男", "女")) if self.chance(0.4) else None
+        age = (self.random.randint(1, 85), "岁") if self.chance(0.4) else None
+        return Draft(self.request(text, sex, age), None)
 
     def complaint(self):
-        """One complaint with its answer, or None when the case and the pattern do not go together."""
+        """One complaint with the disease that it tells, or None when the case and the pattern do not go together."""
         drawn = self.draw_case()
         if drawn is None:
             return None
@@ -573,12 +647,13 @@ class Renderer:
         slots = self.fill_slots(drawn, pattern, present[:leads], present[leads:], words)
         clauses = self.lay_out(drawn, pattern, slots)
         case = drawn.told_by(pattern, present[:leads], present[leads:])
-        _, lead = rank(self.knowledge, case)
-        if lead < 0.25 and self.chance(0.9):
+        first, lead = best(self.knowledge, case)
+        if disease_is_held_back(first["name"]) != (self.split == "diseases") or (lead < 0.25 and self.chance(0.9)):
             return None
-        answer, names = write_answer(self.knowledge, case)
-        patient = patient_line(drawn.sex, drawn.age, drawn.line_sex, drawn.line_age)
-        return Example(patient, self.punctuate(clauses), answer, names)
+        text = self.punctuate(clauses)
+        if self.split == "train" and self.chance(LONG_WINDED):
+            text += "。".join(self.pick(self.history) for _ in range(self.random.randint(20, 110)))
+        return Draft(self.request(text, drawn.sex if drawn.line_sex else None, drawn.age if drawn.line_age else None), first)
 
     def fill_slots(self, drawn, pattern, leading, rest, words):
         lead = self.lead_word(drawn.kind, self.pick(("、", "、", "伴", "和", ",")).join(words[s] for s in leading))
@@ -623,8 +698,8 @@ def main():
     parser.add_argument("--kb", type=Path, default=KNOWLEDGE)
     options = parser.parse_args()
     renderer = Renderer(load_knowledge(options.kb), options.seed, options.split)
-    for _ in range(options.count):
-        print(json.dumps(vars(renderer.example()), ensure_ascii=False))
+    for example in renderer.examples(options.count):
+        print(json.dumps(vars(example), ensure_ascii=False))
 
 
 if __name__ == "__main__":

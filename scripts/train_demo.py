@@ -5,7 +5,8 @@
     python3 scripts/train_demo.py --minutes 60         stop after an hour whatever the speed
     python3 scripts/train_demo.py --evaluate           measure the exported model again
 
-Needs torch, transformers with the youtu model, tokenizers and safetensors. The texts come from demo_text.py.
+Needs torch, transformers with the youtu model, tokenizers, safetensors and build/render-prompts. The texts come from
+demo_text.py.
 """
 
 import argparse
@@ -54,14 +55,15 @@ NETWORK = dict(
     q_lora_rank=128, kv_lora_rank=64, qk_nope_head_dim=16, qk_rope_head_dim=16, v_head_dim=32,
     max_position_embeddings=4096, rope_parameters={"rope_type": "default", "rope_theta": 10000.0},
 )
-BATCH_TOKENS = 4096
+BATCH_TOKENS = 2048
 PEAK_RATES = {"muon": 4e-3, "adamw": 3e-3}  # matrices; embedding and norms
 WARM_UP = 0.04  # of the budget
 WEIGHT_DECAY = 0.05
 FIRST_DIAGNOSIS_WEIGHT = 3.0  # of the loss on the names in section 1, the part that has to be understood
-CHARACTER_CUTS = 0.5  # share of complaints cut at random characters, so that unseen spellings split into known pieces
+PROMPT_WEIGHT = 0.3  # of the loss on the findings and candidates in the prompt: they repeat what stands before, as the answer does
+CHARACTER_CUTS = 0.3  # share of complaints cut at random characters, so that unseen spellings split into known pieces
 SAVE_EVERY_S = 300
-HELD_BACK = {"texts": 260, "patterns": 120, "aliases": 120}
+HELD_BACK = {"texts": 200, "patterns": 120, "aliases": 120, "diseases": 120}
 HELD_BACK_SEED = 20
 MOST_NEW_TOKENS = 320
 
@@ -78,17 +80,13 @@ def cut_at_random(rng, text, least, most):
     return pieces
 
 
-def tokenizer_text(knowledge, template, seed):
-    """Answers and template whole, complaints in pieces of one to three characters: what patients say is never learnt as a phrase."""
+def tokenizer_text(knowledge, seed):
+    """Answers and what else prompts hold whole, complaints in pieces of one to three characters: what patients say is never learnt as a phrase."""
     rng = random.Random(seed)
     renderer = demo_text.Renderer(knowledge, seed)
-    for text in template:
-        for _ in range(3000):
-            yield re.sub(r"\{\w+\}", "\n", text)
-    for _ in range(12000):
-        example = renderer.example()
-        yield example.answer
-        yield example.patient
+    for example in renderer.examples(12000):
+        before, after = around_complaint(example)
+        yield from (example.system, before, after, example.answer)
         yield from cut_at_random(rng, example.complaint, 1, 3)
     for ways in knowledge.wordings.values():
         for wording in ways:
@@ -96,7 +94,7 @@ def tokenizer_text(knowledge, template, seed):
                 yield from (c for c in wording for _ in range(20))
 
 
-def train_tokenizer(knowledge, template, seed):
+def train_tokenizer(knowledge, seed):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(SPLIT_SCRIPTS), "isolated"),
@@ -108,37 +106,43 @@ def train_tokenizer(knowledge, template, seed):
         vocab_size=VOCABULARY, special_tokens=[AddedToken(t, special=True, normalized=False) for t in ADDED],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False,
     )
-    tokenizer.train_from_iterator(tokenizer_text(knowledge, template, seed), trainer)
+    tokenizer.train_from_iterator(tokenizer_text(knowledge, seed), trainer)
     return tokenizer
 
 
 # ---- examples to tokens -----------------------------------------------------------------------------------------
 
 
+def around_complaint(example):
+    """The question before and behind the patient's words."""
+    label = "【患者主诉】"
+    before, after = example.user.split(label + example.complaint, 1)
+    return before + label, after
+
+
 class Encoder:
     """Puts examples into the chat format with reasoning off; only the program's own markers become added tokens."""
 
-    def __init__(self, tokenizer, template):
+    def __init__(self, tokenizer):
         self.plain = Tokenizer.from_str(tokenizer.to_str())
         self.plain.encode_special_tokens = True
         self.marker = {t: tokenizer.token_to_id(t) for t in ADDED}
-        self.system, self.user = template
         self.no_reasoning = [self.marker["<think>"], *self.encode("\n\n"), self.marker["</think>"], *self.encode("\n\n")]
 
     def encode(self, text):
         return self.plain.encode(text, add_special_tokens=False).ids
 
-    def prompt(self, patient, complaint):
-        return self.in_chat(self.encode(self.user.format(patient=patient, complaint=complaint)))
+    def prompt(self, example):
+        return self.in_chat(example.system, self.encode(example.user))
 
-    def prompt_in_pieces(self, rng, patient, complaint):
+    def prompt_in_pieces(self, rng, example):
         """The same prompt with the complaint's words broken at random: other tokens for the same text."""
-        before, after = self.user.format(patient=patient, complaint="\0").split("\0")
-        pieces = [self.encode(piece) for piece in cut_at_random(rng, complaint, 1, 6)]
-        return self.in_chat(self.encode(before) + sum(pieces, []) + self.encode(after))
+        before, after = around_complaint(example)
+        pieces = [self.encode(piece) for piece in cut_at_random(rng, example.complaint, 1, 6)]
+        return self.in_chat(example.system, self.encode(before) + sum(pieces, []) + self.encode(after))
 
-    def in_chat(self, user_ids):
-        return [BOS, *self.encode(self.system), self.marker["<|User|>"], *user_ids, self.marker["<|Assistant|>"], *self.no_reasoning]
+    def in_chat(self, system, user_ids):
+        return [BOS, *self.encode(system), self.marker["<|User|>"], *user_ids, self.marker["<|Assistant|>"], *self.no_reasoning]
 
     def answer(self, text):
         """Token ids with the end, and a loss weight for each."""
@@ -153,13 +157,13 @@ def batches(encoder, renderer, excluded, seed):
     while True:
         pool = []
         while sum(len(ids) for ids, _, _ in pool) < 12 * BATCH_TOKENS:
-            example = renderer.example()
-            if example.complaint in excluded:
-                continue
-            write = (lambda *a: encoder.prompt_in_pieces(rng, *a)) if rng.random() < CHARACTER_CUTS else encoder.prompt
-            prompt = write(example.patient, example.complaint)
-            answer, weights = encoder.answer(example.answer)
-            pool.append((prompt + answer, len(prompt), weights))
+            for example in renderer.examples(demo_text.POOL):
+                if example.complaint in excluded:
+                    continue
+                prompt = encoder.prompt_in_pieces(rng, example) if rng.random() < CHARACTER_CUTS else encoder.prompt(example)
+                answer, weights = encoder.answer(example.answer)
+                repeats = len(encoder.encode(around_complaint(example)[1]))
+                pool.append((prompt + answer, len(prompt) - repeats, [PROMPT_WEIGHT] * repeats + weights))
         pool.sort(key=lambda e: len(e[0]))
         made, group = [], []
         for example in pool:
@@ -264,6 +268,13 @@ def read_answer(text):
     return names if len(names) == 3 and reasons == names else None
 
 
+def findings_named(text):
+    """The findings that section 2 of an answer names for or against a diagnosis."""
+    match = FOUR_SECTIONS.fullmatch(text)
+    lists = re.findall("支持点有([^;。\n]+)", match[2]) if match else []
+    return [finding for listed in lists for finding in listed.split("、")]
+
+
 @torch.inference_mode()
 def greedy(model, prompts):
     """Token ids of the greedy answers; prompts are left-padded to one length."""
@@ -275,7 +286,7 @@ def greedy(model, prompts):
 
 
 def answer_all(model, tokenizer, encoder, examples, rows=100):
-    prompts = [encoder.prompt(e.patient, e.complaint) for e in examples]
+    prompts = [encoder.prompt(e) for e in examples]
     order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
     answers = [None] * len(prompts)
     for at in range(0, len(order), rows):
@@ -286,8 +297,11 @@ def answer_all(model, tokenizer, encoder, examples, rows=100):
 
 
 def measure(examples, answers):
-    """Shares of the examples whose answer has the form, the right first diagnosis, the right one among three, and all three."""
+    """Shares of the examples whose answer has the form, the right first diagnosis, the right one among three, all three,
+    and a section 2 without a finding that the prompt does not tell; and the share of such findings among all named."""
     names = [read_answer(a) or [] for a in answers]
+    named = [findings_named(a) for a in answers]
+    invented = [[f for f in some if f not in e.given] for some, e in zip(named, examples)]
     count = len(examples)
     return {
         "count": count,
@@ -295,6 +309,8 @@ def measure(examples, answers):
         "first": sum(n[:1] == e.names[:1] for n, e in zip(names, examples)) / count,
         "among": sum(e.names[0] in n for n, e in zip(names, examples)) / count,
         "all": sum(n == e.names for n, e in zip(names, examples)) / count,
+        "grounded": sum(not some for some in invented) / count,
+        "invented": sum(map(len, invented)) / max(1, sum(map(len, named))),
         "exact": sum(a == e.answer for a, e in zip(answers, examples)) / count,
     }
 
@@ -303,19 +319,20 @@ def held_back_examples(knowledge, share=1.0):
     sets = {}
     for split, count in HELD_BACK.items():
         renderer = demo_text.Renderer(knowledge, HELD_BACK_SEED, split)
-        sets[split] = [renderer.example() for _ in range(int(count * share))]
+        sets[split] = renderer.examples(int(count * share))
     return sets
 
 
-def evaluate(directory, knowledge, template, share):
+def evaluate(directory, knowledge, share):
     """Prints the figures of an exported directory; returns its answers to the reserved texts."""
     tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
     model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32).eval()
-    encoder = Encoder(tokenizer, template)
+    encoder = Encoder(tokenizer)
     for split, examples in held_back_examples(knowledge, share).items():
         answers = answer_all(model, tokenizer, encoder, examples)
         print(split, json.dumps(measure(examples, answers)), flush=True)
-    shown = [demo_text.Example("", text, "") for text in demo_text.RESERVED]
+    rendered = demo_text.render_prompts([{"symptoms": text} for text in demo_text.RESERVED])
+    shown = [demo_text.Example(text, r["system"], r["user"], [], "", []) for text, r in zip(demo_text.RESERVED, rendered)]
     return answer_all(model, tokenizer, encoder, shown)
 
 
@@ -380,18 +397,18 @@ def export_log(directory, log):
 # ---- the recipe -------------------------------------------------------------------------------------------------
 
 
-def run(options, knowledge, template):
+def run(options, knowledge):
     """Trains from nothing, or on from a model already exported, and exports the result."""
     if options.start:
         tokenizer, log = Tokenizer.from_file(str(options.start / "tokenizer.json")), read_log(options.start)
         model = AutoModelForCausalLM.from_pretrained(options.start, dtype=torch.float32)
     else:
-        tokenizer, log = train_tokenizer(knowledge, template, options.seed), []
+        tokenizer, log = train_tokenizer(knowledge, options.seed), []
         model = make_network(options.seed)
     export_tokenizer(options.out, tokenizer)
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     held_back = {e.complaint for examples in held_back_examples(knowledge).values() for e in examples}
-    source = batches(Encoder(tokenizer, template), demo_text.Renderer(knowledge, options.seed), held_back, options.seed)
+    source = batches(Encoder(tokenizer), demo_text.Renderer(knowledge, options.seed), held_back, options.seed)
 
     def save():
         export_model(options.out, model)
@@ -418,11 +435,11 @@ def main():
     parser.add_argument("--no-autocast", dest="autocast", action="store_false")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    knowledge, template = demo_text.load_knowledge(options.kb), demo_text.load_template()
+    knowledge = demo_text.load_knowledge(options.kb)
 
     if not options.evaluate:
-        run(options, knowledge, template)
-    answers = evaluate(options.out, knowledge, template, options.share)
+        run(options, knowledge)
+    answers = evaluate(options.out, knowledge, options.share)
     for text, answer in zip(demo_text.RESERVED, answers):
         print(f"\n{text}\n{answer}")
 

@@ -15,7 +15,7 @@ double name_probability(const struct token_mark *marks, size_t n_marks, size_t s
     for (size_t i = 0; i < n_marks && token_start < end; i++) {
         /* A token that completes no character stands where the next one's text starts. */
         bool touches = marks[i].end > start || (marks[i].end == token_start && token_start >= start);
-        if (touches) {
+        if (touches && !isnan(marks[i].log_probability)) {
             sum += (double)marks[i].log_probability;
             count++;
         }
@@ -54,7 +54,7 @@ static bool fill_entry(const struct check_request *request, struct arena *arena,
     const struct candidate *candidate =
         entry->disease ? candidate_of(request->candidates, entry->disease) : NULL;
     entry->support = candidate ? candidate->support : 0;
-    entry->confidence = isnan(p) ? entry->support : (p + entry->support) / 2;
+    entry->confidence = isnan(p) ? entry->support : MODEL_WEIGHT * p + (1 - MODEL_WEIGHT) * entry->support;
     entry->icd10 = entry->disease ? entry->disease->icd10 : NULL;
     if (entry->disease && !evidence_find(&request->candidates->observations, entry->disease, arena,
                                          &entry->evidence, &entry->against))
@@ -63,21 +63,41 @@ static bool fill_entry(const struct check_request *request, struct arena *arena,
     return true;
 }
 
+/* The shares of all its names that were scored. */
+static double scored_share(const struct check_request *request, const struct disease *disease,
+                           struct span name) {
+    double share = 0;
+    for (size_t i = 0; i < request->n_scores; i++) {
+        const struct name_score *score = &request->scores[i];
+        if (disease ? score->disease == disease : !score->disease && span_is(name, score->name))
+            share += score->share;
+    }
+    return share;
+}
+
+/* The model's probability for the i-th name of the answer. */
+static double named_probability(const struct check_request *request, size_t i,
+                                const struct disease *disease) {
+    struct span name = request->answer->diagnoses[i].name;
+    if (request->n_scores) return scored_share(request, disease, name);
+    size_t start = (size_t)(name.data - request->answer_text.data);
+    return name_probability(request->marks, request->n_marks, start, start + name.length) / (double)(i + 1);
+}
+
 static bool add_named(const struct check_request *request, struct arena *arena,
                       struct differential *differential) {
     for (size_t i = 0; request->answer && i < request->answer->n_diagnoses; i++) {
-        struct span name = request->answer->diagnoses[i];
+        struct span name = request->answer->diagnoses[i].name;
         const struct disease *disease;
         if (!kb_find_disease(request->kb, arena, name, &disease)) return false;
-        if (has_entry(differential, disease, name)) continue;
-        size_t start = (size_t)(name.data - request->answer_text.data);
-        double p =
-            name_probability(request->marks, request->n_marks, start, start + name.length) / (double)(i + 1);
+        bool mark_is_false = disease && request->answer->diagnoses[i].is_unlisted;
+        if (mark_is_false || has_entry(differential, disease, name)) continue;
         struct diagnosis *entry = add_entry(differential, arena);
         if (!entry) return false;
         entry->name = disease ? disease->name : arena_copy(arena, name);
         entry->disease = disease;
-        if (!entry->name || !fill_entry(request, arena, entry, p)) return false;
+        if (!entry->name || !fill_entry(request, arena, entry, named_probability(request, i, disease)))
+            return false;
         entry->source = entry->support > 0 ? "model+kb" : "model";
     }
     return true;
@@ -96,7 +116,8 @@ static bool add_ranked(const struct check_request *request, struct arena *arena,
         entry->name = candidate->disease->name;
         entry->disease = candidate->disease;
         entry->source = "kb";
-        if (!fill_entry(request, arena, entry, request->answer ? 0 : (double)NAN)) return false;
+        double p = request->answer ? scored_share(request, entry->disease, (struct span){0}) : (double)NAN;
+        if (!fill_entry(request, arena, entry, p)) return false;
     }
     return true;
 }

@@ -2,6 +2,7 @@
 #ifndef CLINIC_CLINIC_H
 #define CLINIC_CLINIC_H
 
+#include "cli/clinic/department.h"
 #include "cli/clinic/kb.h"
 #include "cli/clinic/lexicon.h"
 #include "cli/clinic/redflags.h"
@@ -9,10 +10,10 @@
 /* Never changes after clinic_open. */
 struct clinic {
     struct arena arena;
-    struct kb built_in; /* the compiled-in knowledge base */
-    struct kb kb;       /* the one in use: the clinic's own or the compiled-in one */
     struct lexicon lexicon;
+    struct kb kb; /* the clinic's own or the compiled-in one */
     struct redflags redflags;
+    struct departments departments;
 };
 
 /* kb_path: a clinic's own knowledge base, or NULL. Free with clinic_close, also after a failure. */

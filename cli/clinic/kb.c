@@ -19,9 +19,8 @@ static struct span without_suffix(struct span name) {
 }
 
 static const struct disease *disease_named(const struct kb *kb, struct span name) {
-    size_t term;
-    if (name.length == 0 || wordlist_match(&kb->disease_names, name, 0, &term) != name.length) return NULL;
-    return &kb->diseases[term];
+    struct word_match match = wordlist_match(&kb->disease_names, name, 0);
+    return name.length && match.length == name.length ? &kb->diseases[match.term] : NULL;
 }
 
 bool kb_find_disease(const struct kb *kb, struct arena *arena, struct span name,

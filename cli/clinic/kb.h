@@ -1,4 +1,4 @@
-/* The knowledge base: symptoms with the ways patients say them, diseases with what speaks for and against. */
+/* The knowledge base: diseases with what speaks for and against them. */
 #ifndef CLINIC_KB_H
 #define CLINIC_KB_H
 
@@ -60,7 +60,7 @@ struct disease {
 
 /* A vital sign that makes a symptom present from a bound on; one below all of its bounds denies it. */
 struct measured {
-    enum vital { VITAL_TEMPERATURE, VITAL_SYSTOLIC, VITAL_DIASTOLIC } vital;
+    enum measured_vital { MEASURED_TEMPERATURE, MEASURED_SYSTOLIC, MEASURED_DIASTOLIC } vital;
     double at_least;
     size_t symptom;
 };
@@ -75,8 +75,8 @@ struct kb {
     const char *source; /* the file's path, or that it is compiled in */
     const char *version;
     struct strings departments;
-    struct wordlist symptoms;
-    struct sign *signs; /* the symptoms first: a symptom's sign is its term */
+    struct wordlist symptoms; /* the lexicon's, then its own */
+    struct sign *signs;       /* the symptoms first: a symptom's sign is its term */
     size_t n_signs;
     bool *circumstance; /* [symptoms.n_terms]: how or when a complaint comes, no complaint by itself */
     size_t *broader;    /* [symptoms.n_terms]: the symptom that it is a kind of, or TERM_NONE */
@@ -92,7 +92,7 @@ struct kb {
 };
 
 /* Reads a knowledge base of schema youtu.kb/1. A finding names one of
- *   "symptom"                              of this file's symptoms
+ *   "symptom"                              of the lexicon's symptoms or this file's
  *   "site", "quality", "history" (a condition), "medication", "aggravating", "relieving" (a trigger)
  *                                          of the lexicon
  *   "course": "<=N" or ">=N"               days since the illness began

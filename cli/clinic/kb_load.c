@@ -40,8 +40,10 @@ static bool add_names(const struct kb_loading *loading, struct wordlist *list, c
 static bool load_symptoms(const struct kb_loading *loading, const struct record *root) {
     struct wordlist *symptoms = &loading->kb->symptoms;
     size_t count = 0;
+    if (!wordlist_copy(symptoms, loading->arena, &loading->lexicon->symptoms))
+        return fail_memory(loading->failure);
+    if (!record_has(root, "symptoms")) return true;
     if (!record_count(root, "symptoms", &count, loading->failure)) return false;
-    if (count == 0) return record_refuse(root, "symptoms", "至少一个症状", loading->failure);
     for (size_t i = 0; i < count; i++) {
         struct record entry;
         const char *name;

@@ -133,8 +133,8 @@ static bool load_measured(const struct kb_loading *loading, const struct record 
         !record_number(entry, "at_least", 0, 300, &read.at_least, loading->failure) ||
         !read_symptom(loading, entry, "symptom", &read.symptom))
         return false;
-    while (read.vital <= VITAL_DIASTOLIC && strcmp(VITALS[read.vital], vital) != 0) read.vital++;
-    if (read.vital > VITAL_DIASTOLIC)
+    while (read.vital <= MEASURED_DIASTOLIC && strcmp(VITALS[read.vital], vital) != 0) read.vital++;
+    if (read.vital > MEASURED_DIASTOLIC)
         return record_refuse(entry, "vital", "\"体温\"、\"收缩压\"或\"舒张压\"", loading->failure);
     kb->measured[kb->n_measured++] = read;
     return true;
@@ -142,6 +142,8 @@ static bool load_measured(const struct kb_loading *loading, const struct record 
 
 static bool load_circumstances(const struct kb_loading *loading, const struct record *root) {
     struct strings names = {0};
+    for (size_t i = 0; i < loading->lexicon->symptoms.n_terms; i++)
+        loading->kb->circumstance[i] = !lexicon_is_complaint(loading->lexicon, i);
     if (!record_has(root, "circumstances")) return true;
     if (!record_strings(root, "circumstances", loading->arena, &names, loading->failure)) return false;
     for (size_t i = 0; i < names.count; i++) {

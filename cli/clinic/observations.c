@@ -33,15 +33,16 @@ static void deny_kinds(const struct observations *in) {
     }
 }
 
-static double vital_of(const struct vitals *vitals, enum vital vital) {
-    return vital == VITAL_TEMPERATURE ? vitals->temperature_c
-           : vital == VITAL_SYSTOLIC  ? vitals->systolic
-                                      : vitals->diastolic;
+static double vital_of(const struct vitals *vitals, enum measured_vital vital) {
+    return vital == MEASURED_TEMPERATURE ? vitals->temperature_c
+           : vital == MEASURED_SYSTOLIC  ? vitals->systolic
+                                         : vitals->diastolic;
 }
 
 static bool see_measured(const struct observations *in, const struct vitals *vitals, struct arena *arena) {
-    static const char *const FORMS[] = {
-        [VITAL_TEMPERATURE] = "体温%g℃", [VITAL_SYSTOLIC] = "收缩压%g", [VITAL_DIASTOLIC] = "舒张压%g"};
+    static const char *const FORMS[] = {[MEASURED_TEMPERATURE] = "体温%g℃",
+                                        [MEASURED_SYSTOLIC] = "收缩压%g",
+                                        [MEASURED_DIASTOLIC] = "舒张压%g"};
     for (size_t i = 0; i < in->kb->n_measured; i++) {
         const struct measured *measured = &in->kb->measured[i];
         double value = vital_of(vitals, measured->vital);
@@ -62,6 +63,8 @@ static bool see_symptoms(const struct observations *in, const struct findings *f
                          struct arena *arena) {
     for (size_t i = 0; i < findings->positive.count; i++)
         see_with_broader(in, findings->positive.items[i].symptom, findings->positive.items[i].text);
+    for (size_t i = 0; i < findings->circumstances.count; i++)
+        see_with_broader(in, findings->circumstances.items[i].symptom, findings->circumstances.items[i].text);
     if (!see_measured(in, &findings->vitals, arena)) return false;
     for (size_t i = 0; i < findings->negative.count; i++)
         note(&in->signs[findings->negative.items[i].symptom], DENIED, findings->negative.items[i].text);

@@ -1,31 +1,32 @@
-/* Department templates: what the model is asked. */
+/* What the model is asked: a department's template filled with the patient's text, the findings of the rules
+ * and the candidates of the knowledge base. */
 #ifndef CLINIC_PROMPT_H
 #define CLINIC_PROMPT_H
 
 #include "cli/clinic/buffer.h"
-#include "cli/clinic/findings.h"
+#include "cli/clinic/report.h"
+#include "cli/clinic/template.h"
 
-/* A template file has two parts, "[system]" and "[user]", each opened by such a line. In the user part
- * {patient} and {complaint} stand for the patient's sex and age and for the text. */
-struct prompt_template {
-    const char *department;
-    struct span system, user;
+/* How much of each part a prompt holds. What is cut here is cut last: present signs, allergies, medicines,
+ * history and vital signs always stay. */
+struct prompt_size {
+    size_t n_candidates, n_evidence; /* candidates; words for and against each */
+    size_t n_minor; /* denied symptoms, times, sites, qualities, triggers: the first of each */
 };
 
-/* Finds a department's template: directory/DEPARTMENT.txt when directory is not NULL and has it, else the
- * compiled-in one. Texts live as long as the arena. */
-bool template_open(const char *department, const char *directory, struct arena *arena,
-                   struct prompt_template *out, struct failure *failure);
+/* What is tried in turn until a prompt fits, the first for every short text. */
+extern const struct prompt_size PROMPT_SIZES[];
+extern const size_t N_PROMPT_SIZES;
 
-/* Reads a template. source: its name in messages. */
-bool template_parse(struct span text, const char *source, struct prompt_template *out,
-                    struct failure *failure);
+/* Appends the system's text. */
+void prompt_system(const struct prompt_template *template, struct buffer *out);
 
-/* Appends the user's message. What the text holds is not expanded again. */
-void template_render(const struct prompt_template *template, const struct patient *patient,
-                     struct span complaint, struct buffer *out);
+/* Appends the part of the question that is the same for every patient. */
+void prompt_fixed(const struct prompt_template *template, struct buffer *out);
 
-/* Appends "患者:女,35岁。", leaving out what is unknown; nothing when all is. */
-void patient_render(const struct patient *patient, struct buffer *out);
+/* Appends the question, with what report->chart chose of the patient's words. A placeholder or a heading in
+ * them means nothing: 【 and 】 become [ and ]. */
+void prompt_user(const struct prompt_template *template, const struct report *report,
+                 const struct prompt_size *size, struct buffer *out);
 
 #endif

@@ -6,6 +6,11 @@
 /* The most tests taken from the knowledge base. */
 enum { MOST_TESTS = 4 };
 
+const char *finish_name(enum report_finish finish) {
+    static const char *const NAMES[] = {NULL, "end", "length", "context_full", "interrupted"};
+    return NAMES[finish];
+}
+
 /* RFC 9562, version 4. */
 static char *new_uuid(struct arena *arena) {
     unsigned char b[16];
@@ -58,9 +63,10 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     report->id = new_uuid(arena);
     report->created = local_time(arena);
     struct passage passage;
-    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
+    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->lexicon) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
+        !chart_divide(&passage, &report->findings, arena, &report->chart) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
         !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
@@ -72,7 +78,22 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
         .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     suggest_tests(report);
+    report->department_proposed = !department;
+    if (!department)
+        report->department = department_propose(&clinic->departments, &report->patient,
+                                                report->warnings.urgency, &report->differential);
     return true;
+}
+
+/* What the knowledge base does not have and the filters did not let through, "布洛芬0.3g", is no diagnosis. */
+static void drop_filtered_names(struct differential *differential, struct span narrative) {
+    size_t kept = 0;
+    for (size_t i = 0; i < differential->count; i++) {
+        const struct diagnosis *diagnosis = &differential->items[i];
+        if (diagnosis->disease || span_find(narrative, span_of(diagnosis->name), 0) != SIZE_MAX)
+            differential->items[kept++] = *diagnosis;
+    }
+    differential->count = kept;
 }
 
 bool report_complete(struct report *report, const struct clinic *clinic, const struct model_output *output,
@@ -92,8 +113,11 @@ bool report_complete(struct report *report, const struct clinic *clinic, const s
                                     .answer = &answer,
                                     .answer_text = output->answer,
                                     .marks = output->marks,
-                                    .n_marks = output->n_marks};
+                                    .n_marks = output->n_marks,
+                                    .scores = output->scores,
+                                    .n_scores = output->n_scores};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
+    drop_filtered_names(&report->differential, output->narrative);
     suggest_tests(report);
     if (shown.n_tests) {
         report->tests = shown.tests;

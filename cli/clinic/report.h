@@ -7,6 +7,7 @@
 #include "cli/clinic/doses.h"
 #include "cli/clinic/must_not_miss.h"
 #include "cli/clinic/questions.h"
+#include "cli/clinic/chart.h"
 
 #define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
 
@@ -22,10 +23,15 @@ enum report_finish {
     FINISH_INTERRUPTED /* the user stopped it */
 };
 
+/* "end", "length", "context_full", "interrupted"; NULL when the model was not asked. */
+const char *finish_name(enum report_finish finish);
+
 /* Which model answered; all NULL when none did. */
 struct report_model {
     const char *name, *dtype, *device;
-    const char *notice; /* to be shown with every answer; NULL when there is none */
+    const char *notice;  /* to be shown with every answer; NULL when there is none */
+    const char *adapter; /* LoRA, and its scale; NULL without one */
+    double adapter_scale;
 };
 
 struct report_usage {
@@ -39,9 +45,12 @@ struct report {
     const char *id;      /* UUID */
     const char *created; /* RFC 3339 with zone */
     struct report_model model;
-    const char *department;
+    const char *department; /* the user's choice, or proposed by the findings */
+    bool department_proposed;
     struct patient patient;
     struct span input;
+    struct chart chart;         /* what of the input the prompt holds */
+    struct strings prompt_cuts; /* what else the prompt had no room for: sentences for a person */
     struct findings findings;
     struct warnings warnings;
     struct candidates candidates; /* as the findings rank them */
@@ -59,7 +68,7 @@ struct report {
 };
 
 /* Fills everything that rules tell: identity, findings, warnings, and the differential of the knowledge base
- * alone. patient: what is known besides the text. input must outlive the report. Free with report_free, also
+ * alone. patient: what is known besides the text; department: NULL to propose one. input must outlive the report. Free with report_free, also
  * after a failure. */
 bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
                   const char *department, struct span input, double threshold, struct failure *failure);
@@ -72,6 +81,8 @@ struct model_output {
     struct span narrative; /* the answer after the filters */
     struct span reasoning; /* data NULL when it was not asked to reason */
     const struct removals *removed;
+    const struct name_score *scores; /* [n_scores] */
+    size_t n_scores;
 };
 
 /* Takes the model's answer into the differential and the tests. */

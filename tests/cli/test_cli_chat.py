@@ -37,10 +37,16 @@ def test_commands_of_the_dialogue():
 
 
 def test_a_full_conversation_is_told_not_cut():
-    shown = chat(MIGRAINE, MIGRAINE, "/new", MIGRAINE, arguments=["--ctx", "300", "--max-tokens", "200"])
-    first, told, rest = shown.partition("超过上下文的 300 个:请用 /new 开始新的对话)")
+    shown = chat(MIGRAINE, MIGRAINE, "/new", MIGRAINE, arguments=["--ctx", "620", "--max-tokens", "200"])
+    first, told, rest = shown.partition("超过上下文的 620 个:请用 /new 开始新的对话)")
     assert told and "1. 可能诊断" in first
     assert "1. 可能诊断" in rest  # a new conversation has room again
+
+
+def test_a_first_message_too_long_is_told():
+    shown = chat("头痛三天。" + "今天天气不错。" * 2000, arguments=["--ctx", "1024", "--max-tokens", "200"])
+    assert "文本较长(1 段 2001 句)".replace("(", "（").replace(" 句)", " 句）") in shown
+    assert "1. 可能诊断" in shown[shown.index("文本较长") :]
 
 
 def test_whole_answers_without_streaming():

@@ -20,8 +20,7 @@ def test_help_and_version():
     [
         (["--nonsense", "头痛"], ["--nonsense", "--help"]),
         (["--temperature", "hot", "头痛"], ["--temperature", "hot", "0 到 10"]),
-        (["--format", "xml", "头痛"], ["--format", "xml", "text|json"]),
-        (["--format", "fhir", "头痛"], ["fhir"]),
+        (["--format", "pdf", "头痛"], ["--format", "pdf", "text|json|xml|fhir|hl7"]),
         (["--dtype", "int4", "头痛"], ["--dtype", "int4", "auto|bf16|fp16"]),
         (["--dtype", "int8", "头痛"], ["--dtype", "int8", "本版本"]),
         (["--device", "toaster", "头痛"], ["toaster", "cuda:N"]),
@@ -31,7 +30,7 @@ def test_help_and_version():
         (["batch"], ["batch"]),
         (["serve"], ["serve"]),
         (["头痛", "恶心"], ["恶心", "引号"]),
-        (["--department", "牙科", "--rules-only", "头痛"], ["牙科", "全科"]),
+        (["--department", "兽医科", "--rules-only", "头痛"], ["兽医科", "全科"]),
     ],
 )
 def test_usage_errors(arguments, words):

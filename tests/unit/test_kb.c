@@ -221,15 +221,15 @@ static void test_longest_word_wins(void **state) {
         assert_true(wordlist_add_term(&list, &arena, TERMS[i], &term));
         assert_true(wordlist_add_word(&list, &arena, term, TERMS[i]));
     }
-    size_t other, term = TERM_NONE;
+    size_t other;
     assert_null(wordlist_sort(&list, &other));
-    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0, &term), strlen("头痛"));
-    assert_int_equal(term, 1);
-    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0, &term), strlen("头痛欲裂"));
-    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头"), &term), strlen("痛"));
-    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0, &term), 2); /* words are in plain form */
-    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0, &term), 0);
-    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0, &term), strlen("头"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0).length, strlen("头痛"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0).term, 1);
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0).length, strlen("头痛欲裂"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头")).length, strlen("痛"));
+    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0).length, 2); /* words are in plain form */
+    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0).length, 0);
+    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0).length, strlen("头"));
     arena_free(&arena);
 }
 
@@ -241,8 +241,7 @@ static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
     struct failure failure;
     assert_true(clinic_open(&clinic, path, &failure));
     assert_int_equal(clinic.kb.n_diseases, 1);
-    assert_true(wordlist_find(&clinic.kb.symptoms, span_of("抽搐")) == TERM_NONE);
-    assert_true(wordlist_find(clinic.redflags.symptoms, span_of("抽搐")) != TERM_NONE);
+    assert_true(wordlist_find(&clinic.redflags.lexicon->symptoms, span_of("抽搐")) != TERM_NONE);
     clinic_close(&clinic);
     fixture_clear(f);
     assert_false(clinic_open(&clinic, path, &failure));
