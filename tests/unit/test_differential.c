@@ -320,7 +320,7 @@ static void test_evidence_quotes_the_patient(void **state) {
     struct candidates candidates;
     struct strings evidence = {0}, against = {0};
     assert_true(passage_open(&passage, &arena, span_of("脑袋疼两天,想吐,无咳嗽、发烧,眼前没有闪光"),
-                             &clinic.kb.symptoms));
+                             &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
     assert_true(differential_rank(&clinic.kb, &patient, &findings, NULL, &arena, &candidates));
     size_t term = wordlist_find(&clinic.kb.disease_names, span_of("偏头痛"));
