@@ -59,10 +59,15 @@ static bool see_measured(const struct observations *in, const struct vitals *vit
     return true;
 }
 
+static void see_all(const struct observations *in, const struct finding_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        see_with_broader(in, list->items[i].symptom, list->items[i].text);
+}
+
 static bool see_symptoms(const struct observations *in, const struct findings *findings,
                          struct arena *arena) {
-    for (size_t i = 0; i < findings->positive.count; i++)
-        see_with_broader(in, findings->positive.items[i].symptom, findings->positive.items[i].text);
+    see_all(in, &findings->positive);
+    see_all(in, &findings->circumstances);
     for (size_t i = 0; i < findings->circumstances.count; i++)
         see_with_broader(in, findings->circumstances.items[i].symptom, findings->circumstances.items[i].text);
     if (!see_measured(in, &findings->vitals, arena)) return false;
