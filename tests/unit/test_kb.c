@@ -235,7 +235,7 @@ static void test_longest_word_wins(void **state) {
 
 static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
     const fixture *f = *state;
-    fixture_write_text(f, "kb.json", KB(SYMPTOMS, DISEASE));
+    fixture_write_text(f, "kb.json", KB("\"broader\":[]", DISEASE)); /* the symptoms are the lexicon's */
     const char *path = fixture_path(f, "kb.json");
     struct clinic clinic;
     struct failure failure;
