@@ -200,9 +200,10 @@ static bool is_inherited(const struct observations *in, size_t sign) {
            in->signs[above].words == in->signs[sign].words;
 }
 
-static bool is_among(const struct strings *strings, const char *text) {
+/* Whether the words stand in what is quoted already: "大脚趾" beside 大脚趾红肿. */
+static bool is_quoted(const struct strings *strings, const char *words) {
     for (size_t i = 0; i < strings->count; i++)
-        if (strcmp(strings->items[i], text) == 0) return true;
+        if (span_find(span_of(strings->items[i]), span_of(words), 0) != SIZE_MAX) return true;
     return false;
 }
 
@@ -216,7 +217,7 @@ bool evidence_find(const struct observations *observations, const struct disease
         const char *words = seen ? observation->words
                                  : denial(arena, &observations->kb->signs[weight->sign], observation->words);
         if (!words) return false;
-        if (is_among(speaks_for ? against : evidence, words)) continue;
+        if (is_quoted(evidence, words) || is_quoted(against, words)) continue;
         if (!strings_add(speaks_for ? evidence : against, arena, words)) return false;
     }
     return disease_fits(disease, observations->patient) || strings_add(against, arena, "年龄或性别不符");
