@@ -58,9 +58,8 @@ static bool expand_class(struct expansion *in, size_t length, struct span name, 
     return true;
 }
 
-/* Without the choices, then with each of them: "A|B". */
-static bool expand_optional(struct expansion *in, size_t length, struct span choices, struct span rest) {
-    if (!expand(in, length, rest)) return false;
+/* With each of the choices "A|B". */
+static bool expand_choices(struct expansion *in, size_t length, struct span choices, struct span rest) {
     for (;;) {
         size_t end = span_find(choices, span_of("|"), 0);
         struct span choice = span_between(choices, 0, end == SIZE_MAX ? choices.length : end);
@@ -72,16 +71,21 @@ static bool expand_optional(struct expansion *in, size_t length, struct span cho
 
 /* All ways to go on from phrase[0, length) with the rest of the pattern. */
 static bool expand(struct expansion *in, size_t length, struct span rest) {
+    static const char OPENING[] = "{[(", CLOSING[] = "}])";
     size_t plain = 0;
-    while (plain < rest.length && !strchr("{}[]", rest.data[plain])) plain++;
+    while (plain < rest.length && !strchr("{}[]()", rest.data[plain])) plain++;
     if (plain)
         return expand_with(in, length, span_between(rest, 0, plain), span_between(rest, plain, rest.length));
     if (rest.length == 0) return add_phrase(in, length);
-    bool optional = rest.data[0] == '[';
-    size_t end = span_find(rest, span_of(optional ? "]" : "}"), 0);
-    if (end == SIZE_MAX || strchr("}]", rest.data[0])) return refuse(in, "的括号不成对");
-    struct span inner = span_between(rest, 1, end), after = span_between(rest, end + 1, rest.length);
-    return optional ? expand_optional(in, length, inner, after) : expand_class(in, length, inner, after);
+    const char *kind = strchr(OPENING, rest.data[0]);
+    const char *end = kind ? memchr(rest.data, CLOSING[kind - OPENING], rest.length) : NULL;
+    if (!end) return refuse(in, "的括号不成对");
+    size_t inner_end = (size_t)(end - rest.data);
+    struct span inner = span_between(rest, 1, inner_end),
+                after = span_between(rest, inner_end + 1, rest.length);
+    if (*kind == '{') return expand_class(in, length, inner, after);
+    if (*kind == '[' && !expand(in, length, after)) return false;
+    return expand_choices(in, length, inner, after);
 }
 
 bool classes_expand(const struct classes *classes, const char *pattern, const char *place,

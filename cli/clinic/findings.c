@@ -81,15 +81,14 @@ static bool add_symptoms(const struct extraction *in, const struct kb *kb, const
                         mention->shown_start, mention->shown_end))
             return false;
         bool positive = mention->polarity == POLARITY_PRESENT || mention->polarity == POLARITY_UNCERTAIN;
-        struct finding_list *list = lexicon_is_complaint(in->passage->lexicon, mention->term)
+        struct finding_list *list = lexicon_is_told(in->passage->lexicon, mention->term)
                                         ? &findings->positive
                                         : &findings->circumstances;
         if (positive && !add_finding(in, list, kb->symptoms.terms[mention->term], mention)) return false;
     }
     for (size_t i = 0; i < mentions->count; i++) {
         const struct mention *mention = &mentions->items[i];
-        if (mention->polarity == POLARITY_DENIED &&
-            lexicon_is_complaint(in->passage->lexicon, mention->term) &&
+        if (mention->polarity == POLARITY_DENIED && lexicon_is_told(in->passage->lexicon, mention->term) &&
             !finding_listed(&findings->positive, mention->term) &&
             !add_finding(in, &findings->negative, kb->symptoms.terms[mention->term], mention))
             return false;

@@ -1,10 +1,10 @@
 #include "cli/clinic/lexicon.h"
 
-static const char *const FIELDS[] = {"schema",     "classes",    "symptoms", "sites",
-                                     "qualities",  "severities", "triggers", "drugs",
-                                     "conditions", "body_parts", "infixes",  NULL};
+static const char *const FIELDS[] = {"schema",     "classes",  "symptoms", "sites",      "qualities",
+                                     "severities", "triggers", "drugs",    "conditions", "body_parts",
+                                     "infixes",    "decoys",   NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
-static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", NULL};
+static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", "event", NULL};
 
 bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom) {
     return symptom >= lexicon->symptoms.n_terms || !lexicon->circumstances[symptom];
@@ -21,9 +21,17 @@ static bool add_phrases(const struct lexicon *lexicon, struct wordlist *list, si
     return true;
 }
 
+bool lexicon_is_told(const struct lexicon *lexicon, size_t symptom) {
+    return lexicon_is_complaint(lexicon, symptom) || lexicon->events[symptom];
+}
+
 bool lexicon_add_word(const struct lexicon *lexicon, struct wordlist *list, size_t term, const char *pattern,
                       const char *place, struct arena *arena, struct failure *failure) {
     return add_phrases(lexicon, list, term, pattern, false, place, arena, failure);
+}
+
+static const char *term_name(const struct wordlist *list, size_t term) {
+    return term == TERM_NONE ? "decoys" : list->terms[term];
 }
 
 bool lexicon_finish(struct wordlist *list, const char *place, const char *field, struct failure *failure) {
@@ -31,7 +39,8 @@ bool lexicon_finish(struct wordlist *list, const char *place, const char *field,
     const struct word *shared = wordlist_sort(list, &other);
     if (!shared) return true;
     return fail(failure, STATUS_INPUT, "%s:%s 中“%.*s”同时属于“%s”和“%s”,应只属于一个", place, field,
-                (int)shared->text.length, shared->text.data, list->terms[other], list->terms[shared->term]);
+                (int)shared->text.length, shared->text.data, term_name(list, other),
+                term_name(list, shared->term));
 }
 
 /* One file being read. */
@@ -86,22 +95,36 @@ static bool load_denials(const struct loading *loading, const struct record *ent
     return true;
 }
 
+static bool load_decoys(const struct loading *loading) {
+    struct strings words;
+    if (!record_strings(loading->root, "decoys", loading->arena, &words, loading->failure)) return false;
+    for (size_t i = 0; i < words.count; i++)
+        if (!add_phrases(loading->lexicon, &loading->lexicon->symptoms, TERM_NONE, words.items[i], false,
+                         loading->root->place, loading->arena, loading->failure))
+            return false;
+    return true;
+}
+
 static bool load_symptoms(const struct loading *loading) {
     struct lexicon *lexicon = loading->lexicon;
     size_t count = 0, term;
     if (!record_count(loading->root, "symptoms", &count, loading->failure)) return false;
     lexicon->circumstances = arena_new(loading->arena, count * sizeof *lexicon->circumstances);
-    if (!lexicon->circumstances) return fail_memory(loading->failure);
+    lexicon->events = arena_new(loading->arena, count * sizeof *lexicon->events);
+    if (!lexicon->circumstances || !lexicon->events) return fail_memory(loading->failure);
     for (size_t i = 0; i < count; i++) {
         struct record entry;
         if (!record_element(loading->root, "symptoms", i, SYMPTOM_FIELDS, &entry, loading->failure) ||
             !load_entry(loading, &entry, true, &lexicon->symptoms, &term) ||
             !load_denials(loading, &entry, term) ||
             (record_has(&entry, "circumstance") &&
-             !record_bool(&entry, "circumstance", &lexicon->circumstances[term], loading->failure)))
+             !record_bool(&entry, "circumstance", &lexicon->circumstances[term], loading->failure)) ||
+            (record_has(&entry, "event") &&
+             !record_bool(&entry, "event", &lexicon->events[term], loading->failure)))
             return false;
     }
-    return lexicon_finish(&lexicon->symptoms, loading->root->place, "symptoms", loading->failure);
+    return load_decoys(loading) &&
+           lexicon_finish(&lexicon->symptoms, loading->root->place, "symptoms", loading->failure);
 }
 
 static bool load_infixes(const struct loading *loading, struct infixes *infixes) {

@@ -13,6 +13,7 @@ struct lexicon {
     struct classes classes;
     struct wordlist symptoms;
     bool *circumstances; /* [symptoms.n_terms]: what is no complaint by itself, as 夜间加重 or 长期吸烟 */
+    bool *events;        /* [symptoms.n_terms]: circumstances that are told among the findings, as a fall */
     struct wordlist sites, qualities;
     struct wordlist severities; /* 重, 中, 轻: names of degrees, not words for them */
     struct wordlist triggers;   /* what may make a complaint worse or better */
@@ -22,7 +23,8 @@ struct lexicon {
     struct scope scope;         /* negation and its reach */
 };
 
-/* Reads a lexicon of schema youtu.lexicon/1; its words are patterns (classes.h). The scope is loaded apart. */
+/* Reads a lexicon of schema youtu.lexicon/1; its words are patterns (classes.h). Its "decoys" are words that
+ * hold a symptom's word and are none: 火烧 of 烧. The scope is loaded apart. */
 bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text, const char *source,
                   struct failure *failure);
 
@@ -35,5 +37,8 @@ bool lexicon_finish(struct wordlist *list, const char *place, const char *field,
 
 /* Whether the symptom is a complaint, not a circumstance of one. */
 bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom);
+
+/* Whether the symptom is told among the findings: a complaint or an event. */
+bool lexicon_is_told(const struct lexicon *lexicon, size_t symptom);
 
 #endif

@@ -24,6 +24,7 @@ struct judging {
     const struct passage *passage;
     const struct scope *scope;
     const struct mention *mentions; /* in order, not overlapping; judged up to the one in hand */
+    size_t n_mentions;
 };
 
 static struct span text_of(const struct judging *judging, size_t start, size_t end) {
@@ -126,6 +127,22 @@ static bool goes_on_denying(const struct judging *judging, size_t i) {
     return bare && told && before->clause + 1 == mention->clause && before->polarity == POLARITY_DENIED;
 }
 
+/* Whether nothing but other findings, connectors and body parts stands behind mention i, up to `end`. */
+static bool is_list(const struct judging *judging, size_t i, size_t end) {
+    const struct passage *passage = judging->passage;
+    size_t at = judging->mentions[i].end;
+    for (size_t next = i + 1; at < end;) {
+        struct span rest = text_of(judging, at, end);
+        size_t skipped = starts_with_any(rest, judging->scope->connectors);
+        if (next < judging->n_mentions && judging->mentions[next].start == at)
+            skipped = judging->mentions[next++].end - at;
+        if (!skipped) skipped = wordlist_match(&passage->lexicon->infixes.body_parts, rest, 0).length;
+        if (!skipped || at + skipped > end) return false;
+        at += skipped;
+    }
+    return true;
+}
+
 /* "胸痛没有", "头痛、咳嗽都没有", "发热:无": where the denial behind a mention ends, or SIZE_MAX. */
 static size_t denied_until(const struct judging *judging, size_t i) {
     const struct passage *passage = judging->passage;
@@ -141,12 +158,7 @@ static size_t denied_until(const struct judging *judging, size_t i) {
     if (after == 0) return SIZE_MAX;
     size_t at =
         skip_back(judging, judging->mentions[i].end, end - after, judging->scope->absent_after_fillers);
-    struct span between = text_of(judging, judging->mentions[i].end, at);
-    bool is_list = between.length == 0 || starts_with_any(between, judging->scope->connectors);
-    if (!is_list || contains_any(between, judging->scope->list_ends) ||
-        contains_any(between, judging->scope->strong_negations))
-        return SIZE_MAX;
-    return end;
+    return is_list(judging, i, at) ? end : SIZE_MAX;
 }
 
 static bool is_over(const struct judging *judging, size_t i) {
@@ -225,7 +237,7 @@ static enum polarity polarity_of(const struct judging *judging, size_t i, size_t
     const struct mention *mention = &judging->mentions[i];
     bool denied = from != SIZE_MAX || until != SIZE_MAX;
     if (denied && !mention->denied_inside && is_doubtful(judging, i, from)) return POLARITY_UNCERTAIN;
-    if (denied != mention->denied_inside) return POLARITY_DENIED;
+    if (denied || mention->denied_inside) return POLARITY_DENIED;
     if (is_of_another(judging, i)) return POLARITY_OTHER;
     if (goes_on_denying(judging, i)) return POLARITY_DENIED;
     if (is_supposed(judging, i)) return POLARITY_HYPOTHETICAL;
@@ -310,7 +322,7 @@ static bool collect_clause(struct collecting *in, size_t clause) {
         struct word_match match = match_at(in, text, start, at);
         size_t part = in->list->infixes ? wordlist_match(&in->list->infixes->body_parts, text, at).length : 0;
         if (part) in->part = span_between(text, at, at + part);
-        if (match.length && !add_mention(in, &match, at, clause)) return false;
+        if (match.length && match.term != TERM_NONE && !add_mention(in, &match, at, clause)) return false;
         at += match.length ? match.length : 1;
     }
     return true;
@@ -324,7 +336,7 @@ bool mentions_find(const struct passage *passage, const struct wordlist *list, s
         if (!passage_goes_on(passage, clause)) in.part.length = 0;
         if (!collect_clause(&in, clause)) return false;
     }
-    const struct judging judging = {passage, &passage->lexicon->scope, mentions->items};
+    const struct judging judging = {passage, &passage->lexicon->scope, mentions->items, mentions->count};
     for (size_t i = 0; i < mentions->count; i++) judge(&judging, i, &mentions->items[i]);
     return true;
 }

@@ -108,7 +108,12 @@ const struct person_mention *passage_person(const struct passage *passage, size_
 
 /* The first symptom at or after `from`; text.length when there is none. */
 static size_t next_symptom(struct span text, const struct wordlist *symptoms, size_t from) {
-    while (from < text.length && infix_match(symptoms, text, from).length == 0) from++;
+    struct word_match match = {0};
+    while (from < text.length) {
+        match = infix_match(symptoms, text, from);
+        if (match.length && match.term != TERM_NONE) break;
+        from += match.length ? match.length : 1;
+    }
     return from;
 }
 

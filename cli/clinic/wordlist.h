@@ -16,7 +16,7 @@ struct word {
 };
 
 struct word_match {
-    size_t length, term; /* length 0: none */
+    size_t length, term; /* length 0: none; TERM_NONE: a word that is passed over */
     bool denied;         /* by the word itself, or by one inside it */
 };
 
