@@ -22,7 +22,7 @@
     ",\"diseases\":[" disease "]}"
 
 static const char LEXICON[] =
-    "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],"
+    "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],"
     "\"triggers\":[{\"name\":\"强光\",\"words\":[]}],\"drugs\":[],\"conditions\":[],\"body_parts\":[],"
     "\"infixes\":[{\"name\":\"否定\",\"words\":[\"不\"]}]}";
 
