@@ -18,11 +18,12 @@ OPT     ?= -O2 -g
 ifeq ($(SAN),1)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 endif
-CPPFLAGS += -D_GNU_SOURCE -Ilibyoutu -I.
+XML      := $(shell pkg-config --cflags libxml-2.0)
+CPPFLAGS += -D_GNU_SOURCE -Ilibyoutu -I. $(XML)
 CFLAGS   += -std=c11 $(OPT) $(WARN) -fPIC -fvisibility=hidden -fopenmp $(SANITIZE) -MMD -MP
 LDFLAGS  += -fopenmp $(SANITIZE)
 LIB_LIBS := -lpcre2-8 -lutf8proc -lm -ldl
-CLI_LIBS := -ljansson -lm
+CLI_LIBS := -ljansson $(shell pkg-config --libs libxml-2.0) -lm
 
 # kernels/cpu/isa/NAME_SET.c is compiled for the instruction set in its name; dispatch.c chooses at run time.
 ISA_avx2 := -mavx2 -mfma -mf16c -O3
@@ -148,13 +149,15 @@ $B/tests/cuda/every_call $B/tests/cuda/decode_once: $B/%: $B/%.o $B/libyoutu.a
 $B/torture: $B/tests/torture/torture.o $B/tests/torture/failing_calls.o $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) $(LIB_LIBS)
 
-# What drives programs from outside: pytest, with the interpreter that has it.
-python = $(shell for p in python3 /usr/bin/python3; do $$p -c 'import pytest, jsonschema' 2>/dev/null && echo $$p && break; done)
+# What drives programs from outside: pytest, with the interpreter that setup.sh made, or another that has it all.
+python = $(shell for p in build/test-python/bin/python python3 /usr/bin/python3; do \
+ $$p -c 'import pytest, jsonschema, lxml, fhir.resources, hl7apy' 2>/dev/null && echo $$p && break; done)
 pytest = YOUTU_BUILD=$(abspath $B) CC=$(CC) $(python) -m pytest -q -p no:cacheprovider
 
 unit: $(UNIT)                               ## C tests
 	@for t in $(UNIT); do echo "== $$t"; $$t || exit 1; done
 outside: all $B/torture $B/render-prompts $B/tests/unit/libyoutu_cuda.so  ## tests that drive the programs
+	@$(if $(python),:,{ echo 'no python with pytest and validators: sh scripts/setup.sh test' >&2; exit 1; })
 	$(pytest) --ignore=tests/cuda tests
 # On a GPU; else interpreted by vgpu, whose source is in $(VGPU); else skipped.
 VGPU ?= ../shared/vgpu

@@ -29,6 +29,7 @@ static const char usage[] =
     "      --cache f16|f32     default f16\n"
     "      --device DEVICE     cpu (default), cuda or cuda:N; a GPU's kernels are timed one by one as well\n"
     "      --instructions SET  portable or avx2; default: the best of this CPU\n"
+    "      --lora DIR          with an adapter (scripts/random_adapter.py writes one)\n"
     "      --json              one JSON object instead of the table\n"
     "youtu-bench --make-model DIR [options]  writes a random model, BF16, of Youtu-LLM-2B's shape unless told otherwise\n"
     "      --layers N --hidden N --intermediate N --heads N --vocab N --q-lora-rank N --kv-lora-rank N\n"
@@ -47,6 +48,7 @@ typedef struct bench_options {
     int32_t decode, repetitions, batch;
     youtu_cache_type cache;
     const char *device, *instructions;
+    const char *lora; /* an adapter's directory, or NULL */
     bool json;
 } bench_options;
 
@@ -114,7 +116,7 @@ static bool parse_cache(const char *text, youtu_cache_type *cache) {
     return false;
 }
 
-enum { OPTION_CACHE = 256, OPTION_DEVICE, OPTION_INSTRUCTIONS, OPTION_JSON };
+enum { OPTION_CACHE = 256, OPTION_DEVICE, OPTION_INSTRUCTIONS, OPTION_LORA, OPTION_JSON };
 
 static bool parse_bench_option(int option, const char *value, bench_options *o) {
     switch (option) {
@@ -127,6 +129,7 @@ static bool parse_bench_option(int option, const char *value, bench_options *o) 
     case OPTION_CACHE: return parse_cache(value, &o->cache);
     case OPTION_DEVICE: o->device = value; return true;
     case OPTION_INSTRUCTIONS: o->instructions = value; return true;
+    case OPTION_LORA: o->lora = value; return true;
     case OPTION_JSON: o->json = true; return true;
     }
     return false; /* getopt has said why */
@@ -143,6 +146,7 @@ static bool parse_bench_options(int argc, char **argv, bench_options *o) {
         {"cache", required_argument, NULL, OPTION_CACHE},
         {"device", required_argument, NULL, OPTION_DEVICE},
         {"instructions", required_argument, NULL, OPTION_INSTRUCTIONS},
+        {"lora", required_argument, NULL, OPTION_LORA},
         {"json", no_argument, NULL, OPTION_JSON},
         {0},
     };
@@ -220,15 +224,16 @@ static youtu_status print_kernels(youtu_context *context, const youtu_model_info
     return status;
 }
 
-static youtu_status measure_threads(const youtu_model *model, const youtu_model_info *info,
-                                    const bench_options *o, int32_t n_threads, const machine_peak *peak,
-                                    results *r, youtu_error *error) {
+static youtu_status measure_threads(const youtu_model *model, const youtu_lora *lora,
+                                    const youtu_model_info *info, const bench_options *o, int32_t n_threads,
+                                    const machine_peak *peak, results *r, youtu_error *error) {
     youtu_context_options options = youtu_context_options_default();
     int32_t longest = largest(&o->prefill) > o->decode ? largest(&o->prefill) : o->decode;
     options.n_tokens = largest(&o->depth) + (longest > 0 ? longest : 1);
     options.n_batch = o->batch;
     options.n_threads = n_threads;
     options.cache = o->cache;
+    options.lora = lora;
     youtu_context *context = NULL;
     uint64_t bytes = 0;
     youtu_status status = youtu_context_memory(model, &options, &bytes, error);
@@ -247,8 +252,9 @@ static youtu_status measure_threads(const youtu_model *model, const youtu_model_
     return status;
 }
 
-static youtu_status measure_all(const youtu_model *model, const youtu_model_info *info,
-                                const bench_options *o, results *r, youtu_error *error) {
+static youtu_status measure_all(const youtu_model *model, const youtu_lora *lora,
+                                const youtu_model_info *info, const bench_options *o, results *r,
+                                youtu_error *error) {
     for (size_t i = 0; i < o->threads.count; i++) {
         int32_t n_threads = o->threads.values[i];
         machine_peak *peak = &r->peaks[i];
@@ -269,7 +275,7 @@ static youtu_status measure_all(const youtu_model *model, const youtu_model_info
         if (!o->json)
             printf(
                 "threads   depth     test tokens   tokens/s   slowest   fastest     GB/s  peak   GFLOP/s  peak\n");
-        youtu_status status = measure_threads(model, info, o, n_threads, peak, r, error);
+        youtu_status status = measure_threads(model, lora, info, o, n_threads, peak, r, error);
         if (status != YOUTU_OK) return status;
     }
     return YOUTU_OK;
@@ -325,6 +331,18 @@ static int complain(youtu_status status, const youtu_error *error, int otherwise
     return status == YOUTU_E_MEMORY || status == YOUTU_E_DEVICE ? EXIT_MEMORY : otherwise;
 }
 
+/* An adapter is read and multiplied with every token too. */
+static youtu_status open_adapter(const youtu_model *model, const char *directory, youtu_model_info *info,
+                                 youtu_lora **lora, youtu_error *error) {
+    youtu_lora_info about = {.size = sizeof about};
+    youtu_status status = youtu_lora_open(model, directory, lora, error);
+    if (status != YOUTU_OK) return status;
+    youtu_lora_get_info(*lora, &about);
+    info->bytes_per_token += about.bytes;
+    info->flops_per_token += 2 * about.n_parameters;
+    return YOUTU_OK;
+}
+
 static int run_bench(int argc, char **argv) {
     bench_options o;
     if (!parse_bench_options(argc, argv, &o)) return EXIT_USAGE;
@@ -333,12 +351,19 @@ static int run_bench(int argc, char **argv) {
     youtu_model_options options = youtu_model_options_default();
     options.device = o.device;
     options.instructions = o.instructions;
+    options.lora = o.lora != NULL;
     youtu_status status = youtu_model_open(o.model, &options, &model, &error);
     if (status != YOUTU_OK) return complain(status, &error, EXIT_MODEL);
 
     int exit_status = EXIT_DONE;
+    youtu_lora *lora = NULL;
     youtu_model_info info = {.size = sizeof info};
     youtu_model_get_info(model, &info);
+    if (o.lora && open_adapter(model, o.lora, &info, &lora, &error) != YOUTU_OK) {
+        exit_status = complain(error.status, &error, EXIT_MODEL);
+        youtu_model_close(model);
+        return exit_status;
+    }
     results r = {.rows = calloc(o.threads.count * o.depth.count * (o.prefill.count + 1), sizeof *r.rows)};
     if (!r.rows) {
         fprintf(stderr, "youtu-bench: out of memory: the list of results\n");
@@ -348,7 +373,7 @@ static int run_bench(int argc, char **argv) {
     if (!o.json)
         printf("%s: %" PRIu64 " parameters, %s, %.2f GB; %s\n", info.name, info.n_parameters, info.dtype,
                (double)info.weight_bytes / 1e9, info.device);
-    status = measure_all(model, &info, &o, &r, &error);
+    status = measure_all(model, lora, &info, &o, &r, &error);
     if (status != YOUTU_OK) {
         exit_status = complain(status, &error, EXIT_INTERNAL);
         goto cleanup;
@@ -361,6 +386,7 @@ static int run_bench(int argc, char **argv) {
             (double)r.anonymous_bytes / 1e6, (double)r.context_bytes / 1e6);
 cleanup:
     free(r.rows);
+    youtu_lora_close(lora);
     youtu_model_close(model);
     return exit_status;
 }

@@ -1,69 +1,84 @@
 #include "cli/answering.h"
 
-/* Lines of one part on their way through the filter. */
-struct line_stream {
+#include "cli/form.h"
+
+/* One part on its way through the filter. */
+struct part_stream {
     enum answer_part part;
     struct buffer *source;   /* as written */
-    struct buffer *filtered; /* lines taken so far */
-    size_t taken;            /* bytes of source */
-    struct dose_filter filter;
+    struct buffer *filtered; /* what the filter gave so far */
+    size_t taken;            /* bytes of source that the filter has */
+    size_t shown;            /* bytes of filtered that were handed on */
 };
 
 struct run {
     struct answering *answering;
     struct progress *progress;
-    line_taker take_line;
+    text_taker take_text;
     void *user;
-    struct line_stream lines;
+    struct part_stream stream;
+    struct dose_words dose_words;
+    struct dose_filter filter;
     struct buffer reasoning_source;
     int32_t reasoning_start, reasoning_end; /* the tokens <think> and </think>; -1 when not asked to reason */
     bool began, out_of_memory, stopped_by_taker;
 };
 
-/* Filters source[taken, end) as one line and hands it on. Blank lines before the first are dropped. */
-static bool take_line(struct run *run, size_t end) {
-    struct line_stream *lines = &run->lines;
-    struct span line = span_between(buffer_span(lines->source), lines->taken, end);
-    if (lines->filtered->length == 0 && span_trim(line).length == 0) return true;
-    if (lines->filtered->length) buffer_put(lines->filtered, "\n");
-    size_t start = lines->filtered->length;
-    if (!dose_filter_line(&lines->filter, line, lines->filtered)) return run->out_of_memory = true, false;
-    struct span shown = span_between(buffer_span(lines->filtered), start, lines->filtered->length);
-    if (run->take_line && !run->take_line(run->user, lines->part, shown))
-        return run->stopped_by_taker = true, false;
-    return true;
+static bool hand_on(struct run *run, struct span text) {
+    if (text.length == 0 || !run->take_text) return true;
+    run->stopped_by_taker = !run->take_text(run->user, run->stream.part, text);
+    return !run->stopped_by_taker;
 }
 
-static bool take_complete_lines(struct run *run) {
-    struct line_stream *lines = &run->lines;
-    while (lines->taken < lines->source->length) {
-        const char *start = lines->source->data + lines->taken;
-        const char *end = memchr(start, '\n', lines->source->length - lines->taken);
-        if (!end) return true;
-        size_t line_end = lines->taken + (size_t)(end - start);
-        if (!take_line(run, line_end)) return false;
-        lines->taken = line_end + 1;
+/* Hands on what the filter gave. Blank lines before the first are dropped. */
+static bool show_filtered(struct run *run) {
+    struct part_stream *stream = &run->stream;
+    if (stream->filtered->failed) return run->out_of_memory = true, false;
+    if (stream->shown == 0) {
+        struct span all = buffer_span(stream->filtered);
+        size_t blank = all.length;
+        for (size_t at = 0; at < all.length && strchr(" \t\r\n", all.data[at]); at++)
+            if (all.data[at] == '\n') blank = at + 1;
+        if (span_trim(all).length == 0) return true;
+        if (blank < all.length) {
+            stream->filtered->length -= blank;
+            memmove(stream->filtered->data, all.data + blank, stream->filtered->length);
+        }
     }
-    return true;
+    size_t start = stream->shown;
+    stream->shown = stream->filtered->length;
+    return hand_on(run, span_between(buffer_span(stream->filtered), start, stream->shown));
 }
 
-static bool take_rest(struct run *run) {
-    struct line_stream *lines = &run->lines;
-    if (!take_complete_lines(run)) return false;
-    if (lines->taken < lines->source->length && !take_line(run, lines->source->length)) return false;
-    lines->taken = lines->source->length;
-    return true;
+/* Passes on what the source has grown by. */
+static bool take_grown(struct run *run) {
+    struct part_stream *stream = &run->stream;
+    struct span grown = span_between(buffer_span(stream->source), stream->taken, stream->source->length);
+    stream->taken = stream->source->length;
+    if (!dose_filter_feed(&run->filter, grown, stream->filtered)) return run->out_of_memory = true, false;
+    return show_filtered(run);
+}
+
+/* The part is over: passes on what is held back, and ends its last line for the taker. */
+static bool end_part(struct run *run) {
+    struct part_stream *stream = &run->stream;
+    if (!take_grown(run)) return false;
+    if (!dose_filter_end(&run->filter, stream->filtered)) return run->out_of_memory = true, false;
+    if (!show_filtered(run)) return false;
+    bool line_open = stream->shown > 0 && stream->filtered->data[stream->shown - 1] != '\n';
+    return !line_open || hand_on(run, span_of("\n"));
 }
 
 static void begin_part(struct run *run, enum answer_part part) {
     struct answering *answering = run->answering;
-    const struct wordlist *drugs = run->lines.filter.drugs;
-    struct removals removed = run->lines.filter.removals;
-    run->lines = (struct line_stream){
+    struct removals removed = run->filter.removals;
+    dose_filter_free(&run->filter);
+    dose_filter_begin(&run->filter, &run->dose_words, &answering->arena);
+    run->filter.removals = removed;
+    run->stream = (struct part_stream){
         .part = part,
         .source = part == PART_ANSWER ? &answering->answer : &run->reasoning_source,
         .filtered = part == PART_ANSWER ? &answering->narrative : &answering->reasoning,
-        .filter = {.drugs = drugs, .arena = &answering->arena, .removals = removed},
     };
 }
 
@@ -86,16 +101,16 @@ static bool take_token(struct run *run, const youtu_event *event, bool is_first)
     struct buffer *reasoning = &run->reasoning_source;
     if (is_first && run->reasoning_start >= 0 && event->token == run->reasoning_start)
         return begin_part(run, PART_REASONING), true;
-    buffer_append(run->lines.source, event->text, event->length);
-    if (run->lines.source->failed) return run->out_of_memory = true, false;
-    if (run->lines.part == PART_REASONING && event->token == run->reasoning_end) {
+    buffer_append(run->stream.source, event->text, event->length);
+    if (run->stream.source->failed) return run->out_of_memory = true, false;
+    if (run->stream.part == PART_REASONING && event->token == run->reasoning_end) {
         drop_ending(reasoning, "</think>");
-        if (!take_rest(run)) return false;
+        if (!end_part(run)) return false;
         return begin_part(run, PART_ANSWER), true;
     }
-    if (run->lines.part == PART_ANSWER && !add_mark(run->answering, event->log_probability))
+    if (run->stream.part == PART_ANSWER && !add_mark(run->answering, event->log_probability))
         return run->out_of_memory = true, false;
-    return take_complete_lines(run);
+    return take_grown(run);
 }
 
 static bool on_token(void *user, const youtu_event *event) {
@@ -114,35 +129,42 @@ static bool on_prompt(void *user, size_t done, size_t total) {
 
 bool answering_run(struct answering *answering, struct engine *engine, const youtu_tokens *prompt,
                    const struct options *options, const struct wordlist *drugs, struct progress *progress,
-                   line_taker taker, void *user, struct failure *failure) {
+                   text_taker taker, void *user, struct failure *failure) {
     *answering = (struct answering){.generation = {.size = sizeof answering->generation}};
     struct run run = {.answering = answering,
                       .progress = progress,
-                      .take_line = taker,
+                      .take_text = taker,
                       .user = user,
-                      .lines = {.filter = {.drugs = drugs}},
                       .reasoning_start = -1,
                       .reasoning_end = -1};
     if (options->think) {
         run.reasoning_start = youtu_token_find(engine->tokenizer, "<think>");
         run.reasoning_end = youtu_token_find(engine->tokenizer, "</think>");
     }
+    if (!dose_words_open(&run.dose_words, &answering->arena, drugs)) return fail_memory(failure);
     begin_part(&run, PART_ANSWER);
     youtu_generate_options generate = youtu_generate_options_default();
     generate.max_tokens = options->max_tokens;
     generate.on_token = on_token;
     generate.on_prompt = on_prompt;
     generate.user = &run;
+    if (engine->form) {
+        form_begin(engine->form);
+        generate.guide = form_guide;
+        generate.guide_user = engine->form;
+    }
     youtu_error error = {0};
     youtu_sampler_reset(engine->sampler, engine->seed);
     youtu_status status = youtu_generate(engine->context, engine->tokenizer, 0, prompt->ids, prompt->count,
                                          &generate, engine->sampler, &answering->generation, &error);
     progress_clear(progress);
     bool done = status == YOUTU_OK || engine_fail(failure, "生成", &error);
-    if (done && !run.stopped_by_taker && !run.out_of_memory) take_rest(&run);
+    if (done && !run.stopped_by_taker && !run.out_of_memory) end_part(&run);
     answering->interrupted = terminal_interrupted();
-    answering->removed = run.lines.filter.removals;
+    answering->removed = run.filter.removals;
+    dose_filter_free(&run.filter);
     buffer_free(&run.reasoning_source);
+    if (engine->form && engine->form->failed) run.out_of_memory = true;
     if (run.out_of_memory || answering->narrative.failed || answering->reasoning.failed)
         return fail_memory(failure);
     return done;

@@ -1,5 +1,5 @@
-/* One answer of the model: its tokens become text, its reasoning is kept apart, its lines pass the filters
- * before anyone sees them. */
+/* One answer of the model: its tokens become text, its reasoning is kept apart, and it passes the filters
+ * before anyone sees it. */
 #ifndef CLI_ANSWERING_H
 #define CLI_ANSWERING_H
 
@@ -9,8 +9,9 @@
 
 enum answer_part { PART_REASONING, PART_ANSWER };
 
-/* Takes a filtered line, without its line end, as soon as it is complete; false stops the generation. */
-typedef bool (*line_taker)(void *user, enum answer_part part, struct span line);
+/* Takes filtered text, whole characters, as soon as it is certain; false stops the generation. A part's last
+ * line ends with a line end. */
+typedef bool (*text_taker)(void *user, enum answer_part part, struct span text);
 
 struct answering {
     struct buffer answer;     /* as the model wrote it: what the conversation goes on with */
@@ -24,11 +25,11 @@ struct answering {
     struct arena arena;
 };
 
-/* Asks the model to go on from `prompt`, in sequence 0. take_line: NULL, or called with `user` for every
- * line. progress: shows how far the prompt is computed. Free with answering_free, also after a failure. */
+/* Asks the model to go on from `prompt`, in sequence 0. take_text: NULL, or called with `user` for
+ * the text as it comes. progress: shows how far the prompt is computed. Free with answering_free, also after a failure. */
 bool answering_run(struct answering *answering, struct engine *engine, const youtu_tokens *prompt,
                    const struct options *options, const struct wordlist *drugs, struct progress *progress,
-                   line_taker take_line, void *user, struct failure *failure);
+                   text_taker take_text, void *user, struct failure *failure);
 
 void answering_free(struct answering *answering);
 

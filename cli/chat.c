@@ -90,29 +90,36 @@ static bool add_question(struct chat *chat, struct span text, struct failure *fa
     return done;
 }
 
-struct line_display {
+struct text_display {
     struct chat *chat;
     struct failure *failure;
     bool failed;
+    bool in_line; /* the last line is not complete */
 };
 
-static bool show_line(void *user, enum answer_part part, struct span line) {
-    struct line_display *display = user;
+/* Every line of the reasoning is marked as such. */
+static bool show_text(void *user, enum answer_part part, struct span piece) {
+    struct text_display *display = user;
     struct buffer text = {0};
-    if (part == PART_REASONING) buffer_put(&text, "(思考) ");
-    buffer_append(&text, line.data, line.length);
-    buffer_put(&text, "\n");
+    while (piece.length) {
+        const char *end = memchr(piece.data, '\n', piece.length);
+        size_t length = end ? (size_t)(end - piece.data) + 1 : piece.length;
+        if (part == PART_REASONING && !display->in_line) buffer_put(&text, "(思考) ");
+        buffer_append(&text, piece.data, length);
+        display->in_line = !end;
+        piece = span_between(piece, length, piece.length);
+    }
     display->failed = !say(display->chat, &text, display->failure);
     return !display->failed;
 }
 
 static bool answer(struct chat *chat, const youtu_tokens *prompt, struct failure *failure) {
     struct answering answering;
-    struct line_display display = {chat, failure, false};
+    struct text_display display = {chat, failure, false, false};
     bool streams = !chat->options->no_stream;
     terminal_catch_interrupt();
     bool done = answering_run(&answering, &chat->engine, prompt, chat->options, &chat->clinic.lexicon.drugs,
-                              &chat->progress, streams ? show_line : NULL, &display, failure) &&
+                              &chat->progress, streams ? show_text : NULL, &display, failure) &&
                 !display.failed;
     terminal_release_interrupt();
     if (done) {

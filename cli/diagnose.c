@@ -2,8 +2,10 @@
 #include "cli/answering.h"
 #include "cli/clinic/file.h"
 #include "cli/commands.h"
+#include "cli/form.h"
 #include "cli/output.h"
 #include "cli/prompt_plan.h"
+#include "cli/scoring.h"
 
 #include <unistd.h>
 
@@ -16,6 +18,7 @@ struct diagnosis_run {
     struct clinic clinic;
     struct prompt_template template;
     struct engine engine;
+    struct form form;
     struct prompt_plan plan;
     struct answering answering;
     struct report report;
@@ -45,9 +48,14 @@ static bool read_text(struct diagnosis_run *run, struct failure *failure) {
 
 static bool prepare_model(struct diagnosis_run *run, struct failure *failure) {
     const char *directory = engine_find_model(run->options->model, &run->arena, failure);
-    return directory && engine_open(&run->engine, run->options, directory, &run->progress, failure) &&
-           prompt_plan(&run->plan, &run->engine, run->options, &run->template, &run->report, failure) &&
-           engine_prepare(&run->engine, run->options,
+    if (!directory || !engine_open(&run->engine, run->options, directory, &run->progress, failure) ||
+        !form_open(&run->form, run->engine.model, &run->clinic.kb, run->options->think, failure) ||
+        !prompt_plan(&run->plan, &run->engine, run->options, &run->template, &run->report, failure))
+        return false;
+    run->engine.form = &run->form;
+    run->engine.scoring_tokens = SCORING_TOKENS;
+    run->engine.scoring_sequences = MOST_SCORED_NAMES;
+    return engine_prepare(&run->engine, run->options,
                           run->plan.tokens.count + (size_t)run->options->max_tokens, failure);
 }
 
@@ -60,23 +68,22 @@ static bool show(struct diagnosis_run *run, struct buffer *text, struct failure 
     return shown;
 }
 
-/* What a line that could not be shown leaves for the command. */
-struct line_display {
+/* What text that could not be shown leaves for the command. */
+struct text_display {
     struct diagnosis_run *run;
     struct failure *failure;
     bool failed;
 };
 
-static bool show_line(void *user, enum answer_part part, struct span line) {
-    struct line_display *display = user;
+static bool show_text(void *user, enum answer_part part, struct span piece) {
+    struct text_display *display = user;
     struct diagnosis_run *run = display->run;
     struct buffer text = {0};
     if (!run->any_part_shown || part != run->part_shown)
         (part == PART_ANSWER ? text_answer_title : text_reasoning_title)(run->colour, &text);
     run->any_part_shown = true;
     run->part_shown = part;
-    buffer_append(&text, line.data, line.length);
-    buffer_put(&text, "\n");
+    buffer_append(&text, piece.data, piece.length);
     display->failed = !show(run, &text, display->failure);
     return !display->failed;
 }
@@ -105,6 +112,7 @@ static enum report_finish finish_of(const struct answering *answering) {
     case YOUTU_FINISH_LENGTH: return FINISH_LENGTH;
     case YOUTU_FINISH_FULL: return FINISH_FULL;
     case YOUTU_FINISH_CALLBACK: return FINISH_INTERRUPTED;
+    case YOUTU_FINISH_GUIDE:
     case YOUTU_FINISH_END:
     case YOUTU_FINISH_STRING: break;
     }
@@ -113,17 +121,40 @@ static enum report_finish finish_of(const struct answering *answering) {
 
 static void name_model(struct diagnosis_run *run) {
     const youtu_model_info *info = &run->engine.info;
-    run->report.model = (struct report_model){info->name, info->dtype, info->device, info->notice};
+    youtu_lora_info lora = {.size = sizeof lora};
+    if (run->engine.lora) youtu_lora_get_info(run->engine.lora, &lora);
+    run->report.model = (struct report_model){.name = info->name,
+                                              .dtype = info->dtype,
+                                              .device = info->device,
+                                              .notice = info->notice,
+                                              .adapter = lora.name,
+                                              .adapter_scale = run->options->lora_scale};
     run->report.seed = run->engine.seed;
+}
+
+/* The answer's names and the rules' candidates by the model's probability; none when the answer has no name. */
+static bool score_answer(struct diagnosis_run *run, struct name_score *scores, size_t *count,
+                         struct failure *failure) {
+    struct answer answer;
+    struct engine *engine = &run->engine;
+    size_t prefix = run->plan.tokens.count + run->form.before_name;
+    *count = 0;
+    if (run->form.before_name == 0 || (size_t)youtu_sequence_length(engine->context, 0) < prefix) return true;
+    if (!answer_parse(buffer_span(&run->answering.answer), &run->arena, &answer) ||
+        !scored_names(&run->clinic.kb, &run->report.differential, &answer, &run->arena, scores, count))
+        return fail_memory(failure);
+    return score_names(engine, (int32_t)prefix, form_opening_end(&run->form), scores, *count, failure);
 }
 
 static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
     struct answering *answering = &run->answering;
-    struct line_display display = {run, failure, false};
+    struct text_display display = {run, failure, false};
     bool answered =
         answering_run(answering, &run->engine, &run->plan.tokens, run->options, &run->clinic.lexicon.drugs,
-                      &run->progress, run->streams ? show_line : NULL, &display, failure);
-    if (!answered || display.failed) return false;
+                      &run->progress, run->streams ? show_text : NULL, &display, failure);
+    struct name_score scores[MOST_SCORED_NAMES];
+    size_t n_scores;
+    if (!answered || display.failed || !score_answer(run, scores, &n_scores, failure)) return false;
     const youtu_generation *generation = &answering->generation;
     run->report.finish = finish_of(answering);
     run->report.usage =
@@ -136,6 +167,8 @@ static bool ask_model(struct diagnosis_run *run, struct failure *failure) {
         .narrative = span_trim(buffer_span(&answering->narrative)),
         .reasoning = run->options->think ? buffer_span(&answering->reasoning) : (struct span){0},
         .removed = &answering->removed,
+        .scores = scores,
+        .n_scores = n_scores,
     };
     return report_complete(&run->report, &run->clinic, &output, run->options->confidence, failure);
 }
@@ -171,6 +204,7 @@ bool command_diagnose(const struct options *options, struct failure *failure) {
     report_free(&run.report);
     answering_free(&run.answering);
     prompt_plan_free(&run.plan);
+    form_free(&run.form);
     engine_close(&run.engine);
     clinic_close(&run.clinic);
     buffer_free(&run.typed);

@@ -66,6 +66,15 @@ static void show_loading(void *user, uint64_t done, uint64_t total) {
     progress_show(user, "正在载入模型", done, total);
 }
 
+static bool open_adapter(struct engine *engine, struct span given, struct failure *failure) {
+    youtu_error error;
+    char *directory = strndup(given.data, given.length);
+    if (!directory) return fail_memory(failure);
+    youtu_status status = youtu_lora_open(engine->model, directory, &engine->lora, &error);
+    free(directory);
+    return status == YOUTU_OK || engine_fail(failure, "--lora", &error);
+}
+
 bool engine_open(struct engine *engine, const struct options *options, const char *directory,
                  struct progress *progress, struct failure *failure) {
     *engine = (struct engine){.info = {.size = sizeof engine->info}, .progress = progress};
@@ -73,6 +82,7 @@ bool engine_open(struct engine *engine, const struct options *options, const cha
     youtu_error error;
     model_options.device = options->device;
     model_options.weights = options->weights;
+    model_options.lora = options->lora.length > 0;
     model_options.progress = show_loading;
     model_options.progress_user = progress;
     youtu_status status = youtu_model_open(directory, &model_options, &engine->model, &error);
@@ -81,6 +91,7 @@ bool engine_open(struct engine *engine, const struct options *options, const cha
         return fail(failure, STATUS_USAGE, "模型:%s", error.message);
     if (status != YOUTU_OK) return engine_fail(failure, "模型", &error);
     youtu_model_get_info(engine->model, &engine->info);
+    if (options->lora.length && !open_adapter(engine, options->lora, failure)) return false;
     engine->tokenizer = youtu_model_tokenizer(engine->model);
     if (!engine->tokenizer) return fail(failure, STATUS_MODEL, "模型:%s 中没有 tokenizer.json", directory);
     return true;
@@ -118,6 +129,16 @@ static int32_t choose_threads(const struct engine *engine, const struct options 
     return engine->info.bytes_per_token < SMALL_BYTES_PER_TOKEN ? 1 : 0;
 }
 
+youtu_context_options engine_context_options(const struct engine *engine, const struct options *options,
+                                             size_t n_tokens) {
+    youtu_context_options chosen = youtu_context_options_default();
+    chosen.n_tokens = engine_context_size(engine, options, n_tokens);
+    chosen.n_threads = choose_threads(engine, options);
+    chosen.lora = engine->lora;
+    chosen.lora_scale = (float)options->lora_scale;
+    return chosen;
+}
+
 /* A seed that every JSON reader can hold: 53 bits. */
 static bool choose_seed(const struct options *options, uint64_t *seed, struct failure *failure) {
     if (options->seed != NOT_GIVEN) return *seed = (uint64_t)options->seed, true;
@@ -131,10 +152,11 @@ bool engine_prepare(struct engine *engine, const struct options *options, size_t
                     struct failure *failure) {
     if (!choose_seed(options, &engine->seed, failure)) return false;
     youtu_error error;
-    youtu_context_options context_options = youtu_context_options_default();
-    context_options.n_tokens = engine->n_context = engine_context_size(engine, options, n_tokens);
-    context_options.n_threads = choose_threads(engine, options);
-    if (engine->n_sequences) context_options.n_sequences = engine->n_sequences;
+    youtu_context_options context_options = engine_context_options(engine, options, n_tokens);
+    engine->n_context = context_options.n_tokens;
+    context_options.n_tokens += engine->scoring_tokens;
+    context_options.n_sequences += engine->scoring_sequences;
+    if (engine->n_sequences) context_options.n_sequences = engine->n_sequences + engine->scoring_sequences;
     if (engine->n_context > engine->info.max_positions)
         return fail(failure, STATUS_USAGE, "--ctx:%d 超过模型的上限 %d", engine->n_context,
                     engine->info.max_positions);
@@ -152,6 +174,7 @@ bool engine_prepare(struct engine *engine, const struct options *options, size_t
 void engine_close(struct engine *engine) {
     youtu_sampler_free(engine->sampler);
     youtu_context_free(engine->context);
+    youtu_lora_close(engine->lora);
     youtu_model_close(engine->model);
     *engine = (struct engine){0};
 }

@@ -11,23 +11,29 @@
 /* The most context tokens that are taken without --ctx. */
 #define AUTOMATIC_CTX 8192
 
+struct form;
+
 struct engine {
     youtu_model *model;
     const youtu_tokenizer *tokenizer; /* the model's */
     youtu_model_info info;
     struct progress *progress; /* of loading; the caller's */
+    youtu_lora *lora;          /* --lora, or NULL */
     youtu_context *context;
     int32_t n_context;   /* tokens */
     int32_t n_sequences; /* of the context; set before engine_prepare, 0: one */
     youtu_sampler *sampler;
     uint64_t seed;
+    int32_t scoring_tokens,
+        scoring_sequences; /* that the context has besides, for names (scoring.h); 0: none */
+    struct form *form;     /* of the answers; NULL: they are free. The caller's */
 };
 
 /* The directory of the model: --model, YOUTU_MODEL, or the first with a config.json of ./models/youtu-demo
  * and those beside the program. Owned by the arena; NULL with *failure when there is none. */
 const char *engine_find_model(const char *given, struct arena *arena, struct failure *failure);
 
-/* Opens the model with its tokenizer. Free with engine_close, also after a failure; progress lives until
+/* Opens the model with its tokenizer and its adapter. Free with engine_close, also after a failure; progress lives until
  * then. */
 bool engine_open(struct engine *engine, const struct options *options, const char *directory,
                  struct progress *progress, struct failure *failure);
@@ -36,6 +42,10 @@ bool engine_open(struct engine *engine, const struct options *options, const cha
  * Tells on standard error why device auto came to be the CPU, unless --quiet. */
 bool engine_prepare(struct engine *engine, const struct options *options, size_t n_tokens,
                     struct failure *failure);
+
+/* The options of a context for `n_tokens`, with --threads and the adapter. */
+youtu_context_options engine_context_options(const struct engine *engine, const struct options *options,
+                                             size_t n_tokens);
 
 /* The context tokens that engine_prepare would take. */
 int32_t engine_context_size(const struct engine *engine, const struct options *options, size_t n_tokens);

@@ -19,14 +19,21 @@ static void describe_rules(const struct clinic *clinic, struct buffer *out) {
     buffer_put(out, "\n");
 }
 
+static void describe_adapter(const struct engine *engine, const struct options *options, struct buffer *out) {
+    youtu_lora_info lora = {.size = sizeof lora};
+    if (!engine->lora) return;
+    youtu_lora_get_info(engine->lora, &lora);
+    buffer_format(out, "适配器    %s(%.*s),强度 %g:%d 处,秩最大 %d,%.1f 百万参数,%.1f MiB\n", lora.name,
+                  (int)options->lora.length, options->lora.data, options->lora_scale, lora.n_maps,
+                  lora.max_rank, (double)lora.n_parameters / 1e6, mib(lora.bytes));
+}
+
 static bool describe_model(const struct engine *engine, const struct options *options, const char *directory,
                            struct buffer *out, struct failure *failure) {
     const youtu_model_info *info = &engine->info;
-    youtu_context_options context = youtu_context_options_default();
+    const youtu_context_options context = engine_context_options(engine, options, AUTOMATIC_CTX);
     uint64_t context_bytes;
     youtu_error error;
-    context.n_tokens = engine_context_size(engine, options, AUTOMATIC_CTX);
-    if (options->threads != NOT_GIVEN) context.n_threads = options->threads;
     if (youtu_context_memory(engine->model, &context, &context_bytes, &error) != YOUTU_OK)
         return engine_fail(failure, "上下文", &error);
     buffer_format(out, "模型      %s(%s)\n", info->name, directory);
@@ -35,6 +42,7 @@ static bool describe_model(const struct engine *engine, const struct options *op
                   info->hidden_size, info->n_heads, info->vocab_size, info->max_positions);
     buffer_format(out, "权重      %.1f 百万参数,文件中 %.1f MiB\n", (double)info->n_parameters / 1e6,
                   mib(info->weight_bytes));
+    describe_adapter(engine, options, out);
     buffer_format(out, "设备      %s,权重为 %s\n", info->device, info->dtype);
     if (info->device_note) buffer_format(out, "          未使用 GPU:%s\n", info->device_note);
     buffer_format(out, "上下文    %d 个词元,%.1f MiB(每词元每层缓存 %d 个值)\n", context.n_tokens,

@@ -20,6 +20,7 @@ static bool run(const struct options *options, struct failure *failure) {
     switch (options->command) {
     case COMMAND_DIAGNOSE: return command_diagnose(options, failure);
     case COMMAND_CHAT: return command_chat(options, failure);
+    case COMMAND_BATCH: return command_batch(options, failure);
     case COMMAND_INFO: return command_info(options, failure);
     case COMMAND_HELP: options_help(&text); break;
     case COMMAND_VERSION: buffer_format(&text, "youtu-diagnose %s\n", youtu_version()); break;

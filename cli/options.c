@@ -1,5 +1,7 @@
 #include "cli/options.h"
 
+#include "cli/clinic/columns.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -14,15 +16,28 @@ enum option_kind {
     OPTION_SEX,
     OPTION_FORMAT,
     OPTION_DTYPE,
+    OPTION_LORA,
     OPTION_HELP,
     OPTION_VERSION
 };
 
 /* The commands that an option concerns. */
-enum { FOR_DIAGNOSE = 1 << COMMAND_DIAGNOSE, FOR_CHAT = 1 << COMMAND_CHAT, FOR_INFO = 1 << COMMAND_INFO };
-enum { FOR_MODEL = FOR_DIAGNOSE | FOR_CHAT, FOR_ALL = FOR_MODEL | FOR_INFO };
+enum {
+    FOR_DIAGNOSE = 1 << COMMAND_DIAGNOSE,
+    FOR_CHAT = 1 << COMMAND_CHAT,
+    FOR_BATCH = 1 << COMMAND_BATCH,
+    FOR_INFO = 1 << COMMAND_INFO,
+    FOR_REQUEST = 1 << 30 /* a request may set it for itself */
+};
+enum {
+    FOR_REPORT = FOR_DIAGNOSE | FOR_BATCH,
+    FOR_MODEL = FOR_REPORT | FOR_CHAT,
+    FOR_EACH = FOR_MODEL | FOR_REQUEST,
+    FOR_ALL = FOR_MODEL | FOR_INFO
+};
 
 #define DTYPE_NAMES "auto|bf16|fp16"
+#define MAX_LORA_SCALE 100
 
 #define FIELD(name) offsetof(struct options, name)
 
@@ -40,31 +55,36 @@ static const struct option_entry {
     {"device", OPTION_TEXT, FOR_ALL, FIELD(device), 0, 0, "auto|cpu|cuda[:N]", "运行设备(默认 auto)"},
     {"dtype", OPTION_DTYPE, FOR_ALL, FIELD(weights), 0, 0, DTYPE_NAMES,
      "权重类型(默认 auto:CPU 按模型文件,GPU 用 fp16)"},
+    {"lora", OPTION_LORA, FOR_ALL, 0, 0, 0, "DIR[:SCALE]",
+     "LoRA 适配器(PEFT 目录)及其强度(默认 1);在 CPU 上运行"},
     {"threads", OPTION_INT, FOR_ALL, FIELD(threads), 1, 1024, "N",
      "线程数(默认:可用的每个核一个,小模型一个)"},
     {"ctx", OPTION_INT, FOR_ALL, FIELD(ctx), 16, 1 << 20, "N", "上下文的词元数(默认:按需要,最多 8192)"},
-    {"department", OPTION_TEXT, FOR_MODEL, FIELD(department), 0, 0, "NAME",
-     "科室(默认:按患者的情况建议一个)"},
-    {"age", OPTION_AGE, FOR_MODEL, FIELD(patient), 0, 0, "N[岁|月|天]", "患者年龄"},
-    {"sex", OPTION_SEX, FOR_MODEL, FIELD(patient), 0, 0, "男|女", "患者性别"},
-    {"format", OPTION_FORMAT, FOR_DIAGNOSE, FIELD(format), 0, 0, FORMAT_NAMES, "输出格式(默认 text)"},
-    {"output", OPTION_TEXT, FOR_DIAGNOSE, FIELD(output), 0, 0, "FILE", "写入文件,写完整才替换原文件"},
-    {"temperature", OPTION_REAL, FOR_MODEL, FIELD(temperature), 0, 10, "X", "采样温度,0 为贪心(默认 0.7)"},
-    {"top-p", OPTION_REAL, FOR_MODEL, FIELD(top_p), 0.000001, 1, "X", "核采样(默认 0.9)"},
-    {"top-k", OPTION_INT, FOR_MODEL, FIELD(top_k), 0, 1 << 20, "N", "只取概率最高的 N 个(默认 0,不限)"},
-    {"min-p", OPTION_REAL, FOR_MODEL, FIELD(min_p), 0, 1, "X", "相对最高概率的下限(默认 0,不限)"},
-    {"repetition-penalty", OPTION_REAL, FOR_MODEL, FIELD(repetition_penalty), 0.1, 10, "X",
+    {"department", OPTION_TEXT, FOR_EACH, FIELD(department), 0, 0, "NAME", "科室(默认:按患者的情况建议一个)"},
+    {"age", OPTION_AGE, FOR_EACH, FIELD(patient), 0, 0, "N[岁|月|天]", "患者年龄"},
+    {"sex", OPTION_SEX, FOR_EACH, FIELD(patient), 0, 0, "男|女", "患者性别"},
+    {"format", OPTION_FORMAT, FOR_REPORT | FOR_REQUEST, FIELD(format), 0, 0, FORMAT_NAMES,
+     "输出格式(默认 text,batch 默认 json)"},
+    {"output", OPTION_TEXT, FOR_REPORT, FIELD(output), 0, 0, "FILE",
+     "写入文件,写完整才替换原文件(batch 逐行追加)"},
+    {"temperature", OPTION_REAL, FOR_EACH, FIELD(temperature), 0, 10, "X", "采样温度,0 为贪心(默认 0.7)"},
+    {"top-p", OPTION_REAL, FOR_EACH, FIELD(top_p), 0.000001, 1, "X", "核采样(默认 0.9)"},
+    {"top-k", OPTION_INT, FOR_EACH, FIELD(top_k), 0, 1 << 20, "N", "只取概率最高的 N 个(默认 0,不限)"},
+    {"min-p", OPTION_REAL, FOR_EACH, FIELD(min_p), 0, 1, "X", "相对最高概率的下限(默认 0,不限)"},
+    {"repetition-penalty", OPTION_REAL, FOR_EACH, FIELD(repetition_penalty), 0.1, 10, "X",
      "重复惩罚(默认:模型的设定,没有则 1.2)"},
-    {"max-tokens", OPTION_INT, FOR_MODEL, FIELD(max_tokens), 1, 1 << 20, "N", "回答的最多词元数(默认 512)"},
-    {"seed", OPTION_SEED, FOR_MODEL, FIELD(seed), 0, 0, "N", "随机种子,使结果可重复(默认随机)"},
-    {"greedy", OPTION_FLAG, FOR_MODEL, FIELD(greedy), 0, 0, NULL, "总取概率最高的词元"},
-    {"think", OPTION_FLAG, FOR_MODEL, FIELD(think), 0, 0, NULL, "让模型先思考再回答"},
+    {"max-tokens", OPTION_INT, FOR_EACH, FIELD(max_tokens), 1, 1 << 20, "N", "回答的最多词元数(默认 512)"},
+    {"seed", OPTION_SEED, FOR_EACH, FIELD(seed), 0, 0, "N", "随机种子,使结果可重复(默认随机)"},
+    {"greedy", OPTION_FLAG, FOR_EACH, FIELD(greedy), 0, 0, NULL, "总取概率最高的词元"},
+    {"think", OPTION_FLAG, FOR_EACH, FIELD(think), 0, 0, NULL, "让模型先思考再回答"},
     {"kb", OPTION_TEXT, FOR_ALL, FIELD(kb), 0, 0, "FILE", "用自己的知识库代替内置的"},
     {"templates", OPTION_TEXT, FOR_ALL, FIELD(templates), 0, 0, "DIR", "自己的科室模板(NAME.txt)的目录"},
-    {"confidence", OPTION_REAL, FOR_DIAGNOSE, FIELD(confidence), 0, 1, "X",
+    {"confidence", OPTION_REAL, FOR_REPORT | FOR_REQUEST, FIELD(confidence), 0, 1, "X",
      "低于它的诊断标为建议进一步确认(默认 0.5)"},
-    {"rules-only", OPTION_FLAG, FOR_DIAGNOSE, FIELD(rules_only), 0, 0, NULL, "只用规则和知识库,不用模型"},
-    {"no-stream", OPTION_FLAG, FOR_MODEL, FIELD(no_stream), 0, 0, NULL, "完成后一次输出"},
+    {"rules-only", OPTION_FLAG, FOR_REPORT, FIELD(rules_only), 0, 0, NULL, "只用规则和知识库,不用模型"},
+    {"resume", OPTION_FLAG, FOR_BATCH, FIELD(resume), 0, 0, NULL,
+     "接着 --output 的文件往下做,已有的报告不再做"},
+    {"no-stream", OPTION_FLAG, FOR_DIAGNOSE | FOR_CHAT, FIELD(no_stream), 0, 0, NULL, "完成后一次输出"},
     {"quiet", OPTION_FLAG, FOR_ALL, FIELD(quiet), 0, 0, NULL, "不显示进度和提示"},
     {"version", OPTION_VERSION, FOR_ALL, 0, 0, 0, NULL, "版本"},
     {"help", OPTION_HELP, FOR_ALL, 0, 0, 0, NULL, "本说明"},
@@ -79,6 +99,7 @@ static struct options default_options(void) {
         .ctx = NOT_GIVEN,
         .max_tokens = 512,
         .top_k = NOT_GIVEN,
+        .lora_scale = 1,
         .temperature = NAN,
         .top_p = NAN,
         .min_p = NAN,
@@ -146,6 +167,26 @@ static bool parse_dtype(const struct option_entry *entry, const char *value, you
     return refuse_value(entry, value, DTYPE_NAMES "(本版本的类型)", failure);
 }
 
+/* What follows the last ':' is the scale when it is a number; else the ':' belongs to the directory. */
+static bool parse_lora(const struct option_entry *entry, const char *value, struct options *options,
+                       struct failure *failure) {
+    const char *colon = strrchr(value, ':');
+    char *end;
+    options->lora = span_of(value);
+    options->lora_scale = 1;
+    if (colon && colon[1]) {
+        double scale = strtod(colon + 1, &end);
+        if (!*end) {
+            options->lora.length = (size_t)(colon - value);
+            options->lora_scale = scale;
+        }
+    }
+    /* The negation lets NaN through to the message. */
+    if (!options->lora.length || !(fabs(options->lora_scale) <= MAX_LORA_SCALE))
+        return refuse_value(entry, value, "目录,或 目录:强度(-100 到 100 的数)", failure);
+    return true;
+}
+
 static bool parse_format(const struct option_entry *entry, const char *value, struct options *options,
                          struct failure *failure) {
     const struct report_format *format = format_find(value);
@@ -173,6 +214,7 @@ static bool set_option(const struct option_entry *entry, const char *value, stru
         if (!*value) return refuse_value(entry, value, "非空的值", failure);
         return *(const char **)field = value, true;
     case OPTION_DTYPE: return parse_dtype(entry, value, (youtu_weights *)field, failure);
+    case OPTION_LORA: return parse_lora(entry, value, options, failure);
     case OPTION_SEX:
         options->patient.sex = strcmp(value, "男") == 0   ? SEX_MALE
                                : strcmp(value, "女") == 0 ? SEX_FEMALE
@@ -187,12 +229,12 @@ static bool take_words(char **words, int count, struct options *options, struct 
     static const struct {
         const char *word;
         enum command command;
-    } COMMANDS[] = {{"chat", COMMAND_CHAT}, {"info", COMMAND_INFO}};
-    static const char *const LATER[] = {"batch", "serve"};
+    } COMMANDS[] = {{"chat", COMMAND_CHAT}, {"batch", COMMAND_BATCH}, {"info", COMMAND_INFO}};
+    static const char *const LATER[] = {"serve"};
     if (count == 0) return true;
     for (size_t i = 0; i < sizeof LATER / sizeof *LATER; i++)
         if (strcmp(words[0], LATER[i]) == 0)
-            return fail(failure, STATUS_USAGE, "本版本没有 %s 命令;可用:[TEXT]、chat、info", words[0]);
+            return fail(failure, STATUS_USAGE, "本版本没有 %s 命令;可用:[TEXT]、chat、batch、info", words[0]);
     for (size_t i = 0; i < sizeof COMMANDS / sizeof *COMMANDS; i++)
         if (strcmp(words[0], COMMANDS[i].word) == 0) {
             options->command = COMMANDS[i].command;
@@ -208,15 +250,45 @@ static bool check_together(const struct options *options, const bool *given, str
     for (int i = 0; i < N_OPTIONS; i++)
         if (given[i] && !(OPTIONS[i].commands & (1 << options->command)))
             return fail(failure, STATUS_USAGE, "--%s 不用于 %s", OPTIONS[i].name,
-                        options->command == COMMAND_CHAT ? "chat" : "info");
+                        options->command == COMMAND_CHAT    ? "chat"
+                        : options->command == COMMAND_BATCH ? "batch"
+                        : options->command == COMMAND_INFO  ? "info"
+                                                            : "单份报告");
+    if (options->resume && !options->output)
+        return fail(failure, STATUS_USAGE, "--resume 需要 --output FILE:已有的报告从那里数");
     if (options->greedy && options->temperature > 0)
         return fail(failure, STATUS_USAGE, "--greedy 与 --temperature %g 矛盾", options->temperature);
     return true;
 }
 
+static const struct option_entry *find_request_option(const char *name, struct failure *failure) {
+    for (int i = 0; i < N_OPTIONS; i++)
+        if (OPTIONS[i].commands & FOR_REQUEST && strcmp(OPTIONS[i].name, name) == 0) return &OPTIONS[i];
+    fail(failure, STATUS_INPUT, "不认识的字段“%.80s”", name);
+    return NULL;
+}
+
+bool options_set(struct options *options, const char *name, const char *value, struct failure *failure) {
+    const struct option_entry *entry = find_request_option(name, failure);
+    if (!entry) return false;
+    if (entry->kind == OPTION_FLAG) return refuse_value(entry, value, "true 或 false", failure);
+    if (set_option(entry, value, options, failure)) return true;
+    failure->status = STATUS_INPUT;
+    return false;
+}
+
+bool options_set_flag(struct options *options, const char *name, bool value, struct failure *failure) {
+    const struct option_entry *entry = find_request_option(name, failure);
+    if (!entry) return false;
+    if (entry->kind != OPTION_FLAG)
+        return refuse_value(entry, value ? "true" : "false", entry->value, failure);
+    *(bool *)((char *)options + entry->field) = value;
+    return true;
+}
+
 bool options_parse(int argc, char **argv, struct options *options, struct failure *failure) {
     struct option table[N_OPTIONS + 1] = {{0}};
-    bool given[N_OPTIONS] = {false};
+    bool given[N_OPTIONS] = {false}, format_given = false;
     for (int i = 0; i < N_OPTIONS; i++)
         table[i] =
             (struct option){OPTIONS[i].name, OPTIONS[i].value ? required_argument : no_argument, NULL, 'a'};
@@ -232,21 +304,12 @@ bool options_parse(int argc, char **argv, struct options *options, struct failur
             return fail(failure, STATUS_USAGE, "不认识或有歧义的选项 %s;--help 列出全部选项", argv[next]);
         if (!set_option(&OPTIONS[index], optarg, options, failure)) return false;
         given[index] = true;
+        format_given = format_given || OPTIONS[index].kind == OPTION_FORMAT;
     }
     if (options->command == COMMAND_HELP || options->command == COMMAND_VERSION) return true;
-    return take_words(argv + optind, argc - optind, options, failure) &&
-           check_together(options, given, failure);
-}
-
-/* The terminal columns of a text: Chinese characters take two. */
-static int columns(const char *text) {
-    int count = 0;
-    uint32_t character;
-    for (struct span rest = span_of(text); rest.length;) {
-        rest = span_between(rest, utf8_read(rest, &character), rest.length);
-        count += character < 0x1100 ? 1 : 2;
-    }
-    return count;
+    if (!take_words(argv + optind, argc - optind, options, failure)) return false;
+    if (options->command == COMMAND_BATCH && !format_given) options->format = format_find("json");
+    return check_together(options, given, failure);
 }
 
 enum { HELP_COLUMN = 32 };
@@ -255,12 +318,14 @@ void options_help(struct buffer *out) {
     buffer_put(out, "用法:\n"
                     "  youtu-diagnose [选项] [TEXT]   一份门诊预问诊报告;没有 TEXT 时读标准输入\n"
                     "  youtu-diagnose chat [选项]     在终端中对话\n"
+                    "  youtu-diagnose batch [选项] <in.jsonl >out.jsonl   每行一个请求,每行一份报告\n"
                     "  youtu-diagnose info [选项]     模型、设备、内存、知识库\n\n选项:\n");
     for (int i = 0; i < N_OPTIONS; i++) {
         char head[64];
         snprintf(head, sizeof head, "--%s%s%s", OPTIONS[i].name, OPTIONS[i].value ? " " : "",
                  OPTIONS[i].value ? OPTIONS[i].value : "");
-        buffer_format(out, "  %s%*s%s\n", head, HELP_COLUMN - columns(head), "", OPTIONS[i].help);
+        buffer_format(out, "  %s%*s%s\n", head, HELP_COLUMN - text_columns(span_of(head)), "",
+                      OPTIONS[i].help);
     }
     buffer_put(out,
                "\n退出状态:0 完成(用 Ctrl-C 中断而写完的报告也是),1 用法,2 输入被拒绝,3 模型不能载入,\n"

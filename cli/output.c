@@ -19,7 +19,7 @@ static bool refuse(const char *name, const char *doing, struct failure *failure)
     return fail(failure, STATUS_INTERNAL, "%s:%s:%s", name, doing, strerror(errno));
 }
 
-static bool write_all(int descriptor, struct span text, const char *name, struct failure *failure) {
+bool descriptor_write(int descriptor, struct span text, const char *name, struct failure *failure) {
     for (size_t done = 0; done < text.length;) {
         ssize_t written = write(descriptor, text.data + done, text.length - done);
         if (written < 0 && errno == EINTR) continue;
@@ -30,7 +30,7 @@ static bool write_all(int descriptor, struct span text, const char *name, struct
 }
 
 bool output_write(struct output *output, struct span text, struct failure *failure) {
-    if (!output->path) return write_all(STDOUT_FILENO, text, "标准输出", failure);
+    if (!output->path) return descriptor_write(STDOUT_FILENO, text, "标准输出", failure);
     buffer_append(&output->whole, text.data, text.length);
     return !output->whole.failed || fail_memory(failure);
 }
@@ -38,7 +38,7 @@ bool output_write(struct output *output, struct span text, struct failure *failu
 static bool write_directly(const struct output *output, struct failure *failure) {
     int descriptor = open(output->path, O_WRONLY | O_CLOEXEC);
     if (descriptor < 0) return refuse(output->path, "不能打开", failure);
-    bool written = write_all(descriptor, buffer_span(&output->whole), output->path, failure);
+    bool written = descriptor_write(descriptor, buffer_span(&output->whole), output->path, failure);
     if (close(descriptor) != 0 && written) written = refuse(output->path, "不能写入", failure);
     return written;
 }
@@ -46,7 +46,7 @@ static bool write_directly(const struct output *output, struct failure *failure)
 static bool fill_file(const struct output *output, const char *path, struct failure *failure) {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (descriptor < 0) return refuse(path, "不能创建", failure);
-    bool written = write_all(descriptor, buffer_span(&output->whole), path, failure);
+    bool written = descriptor_write(descriptor, buffer_span(&output->whole), path, failure);
     if (written && fsync(descriptor) != 0) written = refuse(path, "不能写入", failure);
     if (close(descriptor) != 0 && written) written = refuse(path, "不能写入", failure);
     if (!written) unlink(path);

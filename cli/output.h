@@ -9,6 +9,9 @@ struct output {
     struct buffer whole; /* what the file will hold */
 };
 
+/* Writes all of the text; name: for messages. */
+bool descriptor_write(int descriptor, struct span text, const char *name, struct failure *failure);
+
 /* path: a file's, or NULL for standard output; it must outlive the output. Free with output_free. */
 void output_open(struct output *output, const char *path);
 

@@ -96,6 +96,7 @@ typedef struct device_config {
     const char *instructions; /* CPU: NULL = the best there is */
     int32_t n_batch;
     int32_t n_threads;
+    int32_t max_rank;       /* of matrix.added in what a step will use; 0 = none */
     int32_t n_cache_blocks; /* of CACHE_BLOCK tokens */
     youtu_cache_type cache;
 } device_config;
@@ -121,7 +122,8 @@ typedef struct token_draw {
 typedef struct backend {
     const char *name;
 
-    bool is_timed; /* a step may ask for kernel_times */
+    bool is_timed;     /* a step may ask for kernel_times */
+    bool is_adaptable; /* its linear maps take matrix.added */
 
     /* Finds the device; uploads nothing yet. NULL: a backend without.
      * Errors: DEVICE, UNSUPPORTED (a shape that its kernels do not have), MEMORY. */

@@ -15,19 +15,6 @@
 
 /* ---- what is refused */
 
-static bool is_off(const json *document, json_node node) {
-    int64_t number;
-    switch (json_kind_of(document, node)) {
-    case JSON_NULL: return true;
-    case JSON_BOOL: return *json_show_text(document, node) == 'f';
-    case JSON_NUMBER: return json_to_int(document, node, NULL, 0, 0, &number, NULL) == YOUTU_OK;
-    case JSON_STRING: return false;
-    case JSON_ARRAY:
-    case JSON_OBJECT: break;
-    }
-    return json_count(document, node) == 0;
-}
-
 /* Settings of related architectures that would change the computation. (What also brings weights of its own
  * would be found by weights_bind: this says it in the terms of the config.) */
 static youtu_status refuse_other_computation(const json *document, youtu_error *error) {
@@ -56,7 +43,7 @@ static youtu_status refuse_other_computation(const json *document, youtu_error *
     };
     for (size_t i = 0; i < sizeof must_be_off / sizeof *must_be_off; i++) {
         json_node node = json_find(document, 0, must_be_off[i]);
-        if (node != JSON_NONE && !is_off(document, node))
+        if (node != JSON_NONE && !json_is_off(document, node))
             return json_refuse(document, node, YOUTU_E_UNSUPPORTED, "it absent, null, false or 0", error);
     }
     return YOUTU_OK;

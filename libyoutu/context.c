@@ -4,6 +4,7 @@
 #include "array.h"
 #include "error.h"
 #include "kvcache.h"
+#include "lora.h"
 #include "model.h"
 #include "options.h"
 
@@ -17,6 +18,9 @@
 
 struct youtu_context {
     const youtu_model *model;
+    const layer_weights *layers; /* the model's, or `adapted` */
+    layer_weights *adapted;      /* the context's own list when it has an adapter */
+    const char *adapter;         /* its name, or NULL */
     device *device;
     kvcache cache;
     int32_t n_batch;
@@ -33,8 +37,11 @@ struct youtu_context {
 };
 
 youtu_context_options youtu_context_options_default(void) {
-    return (youtu_context_options){
-        .size = sizeof(youtu_context_options), .n_tokens = 2048, .n_sequences = 1, .n_batch = 256};
+    return (youtu_context_options){.size = sizeof(youtu_context_options),
+                                   .n_tokens = 2048,
+                                   .n_sequences = 1,
+                                   .n_batch = 256,
+                                   .lora_scale = 1};
 }
 
 static youtu_status check_range(const char *name, int64_t value, int64_t least, int64_t most,
@@ -42,6 +49,20 @@ static youtu_status check_range(const char *name, int64_t value, int64_t least, 
     if (value >= least && value <= most) return YOUTU_OK;
     return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_context_options.%s is %lld, expected %lld to %lld",
                       name, (long long)value, (long long)least, (long long)most);
+}
+
+static youtu_status check_adapter(const youtu_model *model, const youtu_context_options *options,
+                                  youtu_error *error) {
+    if (!isfinite(options->lora_scale))
+        return youtu_fail(error, YOUTU_E_ARGUMENT,
+                          "youtu_context_options.lora_scale is %g, expected a finite number",
+                          (double)options->lora_scale);
+    if (options->lora && options->lora->model != model)
+        return youtu_fail(
+            error, YOUTU_E_ARGUMENT,
+            "youtu_context_options.lora is adapter \"%s\", opened for another model than this \"%s\"",
+            options->lora->name, model->name);
+    return YOUTU_OK;
 }
 
 /* The caller's options as checked values for the device. */
@@ -55,6 +76,7 @@ static youtu_status configure(const youtu_model *model, const youtu_context_opti
     if (status == YOUTU_OK) status = check_range("n_batch", options->n_batch, 1, MAX_BATCH, error);
     if (status == YOUTU_OK) status = check_range("n_threads", options->n_threads, 0, MAX_THREADS, error);
     if (status == YOUTU_OK) status = check_range("cache", (int64_t)options->cache, 0, YOUTU_CACHE_F32, error);
+    if (status == YOUTU_OK) status = check_adapter(model, options, error);
     if (status != YOUTU_OK) return status;
     *config = (device_config){.model = &model->config,
                               .weights = &model->weights,
@@ -62,6 +84,7 @@ static youtu_status configure(const youtu_model *model, const youtu_context_opti
                               .instructions = model->instructions,
                               .n_batch = options->n_batch,
                               .n_threads = options->n_threads,
+                              .max_rank = options->lora ? options->lora->max_rank : 0,
                               .n_cache_blocks = (options->n_tokens + CACHE_BLOCK - 1) / CACHE_BLOCK,
                               .cache = options->cache};
     return YOUTU_OK;
@@ -90,6 +113,14 @@ static youtu_status allocate_step(youtu_context *c, int32_t n_sequences, youtu_e
     return youtu_fail_memory(error, "a batch", n * (4 * sizeof(int32_t) + sizeof(run)));
 }
 
+static youtu_status adapt(youtu_context *c, const youtu_lora *lora, float scale, youtu_error *error) {
+    youtu_status status = lora_layers(lora, scale, &c->adapted, error);
+    if (status != YOUTU_OK) return status;
+    c->layers = c->adapted;
+    c->adapter = lora->name;
+    return YOUTU_OK;
+}
+
 youtu_status youtu_context_new(const youtu_model *model, const youtu_context_options *options,
                                youtu_context **out, youtu_error *error) {
     youtu_context_options checked;
@@ -102,9 +133,11 @@ youtu_status youtu_context_new(const youtu_model *model, const youtu_context_opt
     youtu_context *c = calloc(1, sizeof *c);
     if (!c) return youtu_fail_memory(error, "a context", sizeof *c);
     c->model = model;
+    c->layers = model->weights.layers;
     c->n_batch = checked.n_batch;
     status = kvcache_init(&c->cache, checked.n_tokens, checked.n_sequences, error);
     if (status == YOUTU_OK) status = allocate_step(c, checked.n_sequences, error);
+    if (status == YOUTU_OK && checked.lora) status = adapt(c, checked.lora, checked.lora_scale, error);
     if (status == YOUTU_OK) status = model->backend->open(&config, &c->device, error);
     if (status != YOUTU_OK) {
         youtu_context_free(c);
@@ -125,6 +158,7 @@ void youtu_context_free(youtu_context *c) {
     free(c->runs);
     free(c->length_before);
     free(c->logits);
+    free(c->adapted);
     free(c);
 }
 
@@ -254,9 +288,10 @@ static youtu_status check_finite(const youtu_context *c, const step *s, const fl
                 return youtu_fail(
                     error, YOUTU_E_NUMERIC,
                     "the logits after position %d are not finite (token %d: %f): the weights of model \"%s\" "
-                    "are damaged%s",
+                    "%s%s%sare damaged%s",
                     s->position[s->output_row[k]], j, (double)logits[(size_t)k * (size_t)vocab + (size_t)j],
-                    c->model->name,
+                    c->model->name, c->adapter ? "or of adapter \"" : "", c->adapter ? c->adapter : "",
+                    c->adapter ? "\" " : "",
                     c->model->resident && c->model->weights_type == DTYPE_F16
                         ? ", or too large for fp16: try bf16 (--dtype bf16)"
                         : "");
@@ -266,7 +301,7 @@ static youtu_status check_finite(const youtu_context *c, const step *s, const fl
 /* The step with its logits to the host: behind those that the batch has already. */
 static youtu_status forward(youtu_context *c, const step *s, youtu_error *error) {
     float *logits = s->n_outputs > 0 ? c->logits + c->n_logits * (size_t)c->model->config.vocab_size : NULL;
-    youtu_status status = model_forward(c->model, c->device, s, logits, NULL, error);
+    youtu_status status = model_forward(c->model, c->layers, c->device, s, logits, NULL, error);
     if (status == YOUTU_OK) status = check_finite(c, s, logits, error);
     c->n_logits += (size_t)s->n_outputs;
     return status;
@@ -274,7 +309,7 @@ static youtu_status forward(youtu_context *c, const step *s, youtu_error *error)
 
 /* The step with a draw from its one output. Where the device could not draw, the host shall see why. */
 static youtu_status forward_draw(youtu_context *c, const step *s, token_draw *draw, youtu_error *error) {
-    youtu_status status = model_forward(c->model, c->device, s, NULL, draw, error);
+    youtu_status status = model_forward(c->model, c->layers, c->device, s, NULL, draw, error);
     if (status != YOUTU_OK || draw->token >= 0) return status;
     status = reserve_logits(c, 1, error);
     if (status == YOUTU_OK) status = c->model->backend->fetch_logits(c->device, 1, c->logits, error);

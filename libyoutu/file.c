@@ -14,6 +14,14 @@ const char *file_base_name(const char *path) {
     return slash ? slash + 1 : path;
 }
 
+char *file_last_part(const char *path) {
+    size_t end = strlen(path);
+    while (end > 1 && path[end - 1] == '/') end--;
+    size_t start = end;
+    while (start > 0 && path[start - 1] != '/') start--;
+    return strndup(path + start, end - start);
+}
+
 char *file_join(const char *directory, const char *name) {
     size_t size = strlen(directory) + strlen(name) + 2;
     char *path = malloc(size);

@@ -7,6 +7,9 @@
 /* The part after the last '/'. */
 const char *file_base_name(const char *path);
 
+/* The last part of a directory's path, without trailing slashes, allocated; NULL when memory is refused. */
+char *file_last_part(const char *path);
+
 /* "DIRECTORY/NAME", allocated; NULL when memory is refused. */
 char *file_join(const char *directory, const char *name);
 

@@ -8,6 +8,7 @@
 #include "stop_strings.h"
 #include "utf8.h"
 
+#include <math.h>
 #include <string.h>
 #include <time.h>
 
@@ -24,7 +25,10 @@ typedef struct generator {
     int32_t *row_sequence;          /* [chunk] all `sequence` */
     bool *no_logits;                /* [chunk] all false */
     token_draw draw;                /* from the last row decoded; token -1: the host draws */
-    bool finished;                  /* result.finish says why */
+    youtu_tokens answer;            /* drawn and fed so far; the last n_pending are not in the cache yet */
+    size_t n_pending;
+    youtu_guide_step step; /* what may come next */
+    bool finished;         /* result.finish says why */
     youtu_generation result;
 } generator;
 
@@ -127,37 +131,75 @@ static youtu_status reuse_prefix(generator *g, const int32_t *prompt, size_t n_p
 }
 
 /* Decodes rows from whose last one the next token is drawn. The device draws where it can, unless an event is
- * to show more than the token: that needs the logits. */
+ * to show more than the token, or the guide does not allow every token: that needs the logits. */
 static youtu_status decode_last(generator *g, const youtu_batch *batch, youtu_error *error) {
     sampler_request(g->sampler, &g->draw);
-    if (g->options.n_top > 0 || g->options.max_tokens == 0) return youtu_decode(g->context, batch, error);
+    if (g->options.n_top > 0 || g->options.max_tokens == 0 || g->step.guidance != YOUTU_GUIDE_FREE)
+        return youtu_decode(g->context, batch, error);
     return context_decode_draw(g->context, batch, &g->draw, error);
 }
 
-/* Computes prompt tokens chunk by chunk; only the last row's logits are wanted. */
-static youtu_status prefill(generator *g, const int32_t *prompt, size_t n_prompt, youtu_error *error) {
-    youtu_status status = reuse_prefix(g, prompt, n_prompt, error);
-    for (size_t i = 0; i < n_prompt && status == YOUTU_OK; i++)
-        status = youtu_sampler_accept(g->sampler, prompt[i], error);
-    if (status != YOUTU_OK) return status;
+/* The next rows of tokens [count]: at most a chunk, with logits only behind the last of all. */
+static youtu_status decode_chunk(generator *g, const int32_t *tokens, size_t count, size_t *done,
+                                 youtu_error *error) {
+    size_t left = count - *done;
+    bool last = left <= (size_t)g->chunk;
+    youtu_batch batch = {.token = tokens + *done,
+                         .sequence = g->row_sequence,
+                         .want_logits = last ? NULL : g->no_logits,
+                         .count = last ? left : (size_t)g->chunk};
+    youtu_status status = last ? decode_last(g, &batch, error) : youtu_decode(g->context, &batch, error);
+    if (status == YOUTU_OK) *done += batch.count;
+    return status;
+}
 
+/* Computes prompt tokens chunk by chunk. */
+static youtu_status prefill(generator *g, const int32_t *prompt, size_t n_prompt, youtu_error *error) {
+    youtu_status status = YOUTU_OK;
     double start = now_ms();
     size_t done = (size_t)g->result.cached_tokens;
     report_prompt(g, done, n_prompt);
     while (done < n_prompt && !g->finished && status == YOUTU_OK) {
-        size_t left = n_prompt - done;
-        bool last = left <= (size_t)g->chunk;
-        youtu_batch batch = {.token = prompt + done,
-                             .sequence = g->row_sequence,
-                             .want_logits = last ? NULL : g->no_logits,
-                             .count = last ? left : (size_t)g->chunk};
-        status = last ? decode_last(g, &batch, error) : youtu_decode(g->context, &batch, error);
-        if (status != YOUTU_OK) break;
-        done += batch.count;
-        report_prompt(g, done, n_prompt);
+        status = decode_chunk(g, prompt, n_prompt, &done, error);
+        if (status == YOUTU_OK) report_prompt(g, done, n_prompt);
     }
     g->result.prefill_ms = now_ms() - start;
     return status;
+}
+
+/* ---- guide ---- */
+
+/* Tokens that the answer may still take; `uncached` of what came before are not in the cache. Its last token
+ * needs no place there. */
+static int32_t tokens_left(const generator *g, size_t uncached) {
+    int32_t room = context_room(g->context, g->sequence) + 1, left;
+    room = uncached < (size_t)room ? room - (int32_t)uncached : 0;
+    left = g->options.max_tokens - g->result.completion_tokens;
+    return left < room ? left : room;
+}
+
+static youtu_status check_step(const generator *g, youtu_error *error) {
+    const youtu_guide_step *answer = &g->step;
+    if (answer->guidance < YOUTU_GUIDE_FREE || answer->guidance > YOUTU_GUIDE_END)
+        return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generate: the guide answers %d, expected 0 to %d",
+                          (int)answer->guidance, YOUTU_GUIDE_END);
+    if (answer->guidance == YOUTU_GUIDE_FREE || answer->guidance == YOUTU_GUIDE_END) return YOUTU_OK;
+    if (answer->n_tokens == 0 && answer->guidance != YOUTU_GUIDE_EXCEPT)
+        return youtu_fail(error, YOUTU_E_ARGUMENT,
+                          "youtu_generate: the guide names no token, expected at least one");
+    return check_ids("guide tokens", answer->tokens, answer->n_tokens, g->model->config.vocab_size, error);
+}
+
+/* Asks what may come next; `uncached` of the tokens before it are not in the cache. */
+static youtu_status ask_guide(generator *g, size_t uncached, youtu_error *error) {
+    g->step = (youtu_guide_step){.size = sizeof g->step};
+    if (!g->options.guide) return YOUTU_OK;
+    const youtu_guide_state state = {.size = sizeof state,
+                                     .tokens = g->answer.ids,
+                                     .n_tokens = g->answer.count,
+                                     .n_left = tokens_left(g, uncached)};
+    g->options.guide(g->options.guide_user, &state, &g->step);
+    return check_step(g, error);
 }
 
 /* ---- tokens ---- */
@@ -186,12 +228,16 @@ static youtu_status end_text(generator *g, youtu_error *error) {
     return stop_strings_push(&g->stops, text, length, error);
 }
 
-static void report_token(generator *g, int32_t token) {
+static void report_token(generator *g, int32_t token, bool is_fed) {
     const youtu_generate_options *o = &g->options;
-    youtu_event event = {.size = sizeof event, .token = token, .top = g->top, .n_top = o->n_top};
+    youtu_event event = {.size = sizeof event, .token = token, .is_fed = is_fed};
     stop_strings_take(&g->stops, g->finished, &event.text, &event.length);
     if (!o->on_token) return;
-    if (g->draw.token >= 0) {
+    event.top = g->top;
+    event.n_top = is_fed ? 0 : o->n_top;
+    if (is_fed) {
+        event.log_probability = NAN;
+    } else if (g->draw.token >= 0) {
         event.log_probability = g->draw.log_probability;
     } else {
         const float *logits = youtu_logits(g->context, 0);
@@ -205,44 +251,93 @@ static void report_token(generator *g, int32_t token) {
 /* What the device drew, or a draw from the logits. The sampler knows of it only now: a prompt's callback may
  * have ended the generation first. */
 static youtu_status sample(generator *g, int32_t *token, youtu_error *error) {
-    if (g->draw.token < 0) return youtu_sampler_sample(g->sampler, youtu_logits(g->context, 0), token, error);
+    const token_limit limit = {.tokens = g->step.tokens,
+                               .count = g->step.n_tokens,
+                               .excludes = g->step.guidance == YOUTU_GUIDE_EXCEPT};
+    if (g->draw.token < 0)
+        return sampler_sample_within(g->sampler, youtu_logits(g->context, 0),
+                                     g->step.guidance == YOUTU_GUIDE_FREE ? NULL : &limit, token, error);
     *token = g->draw.token;
     return sampler_take(g->sampler, *token, error);
 }
 
-/* Samples a token, sees whether it is the last one, and hands it out. */
-static youtu_status next_token(generator *g, int32_t *token, youtu_error *error) {
-    youtu_status status = sample(g, token, error);
-    if (status != YOUTU_OK) return status;
-    if (ends(g, *token)) {
-        finish(g, YOUTU_FINISH_END);
-    } else {
-        g->result.completion_tokens++;
-        if (g->result.completion_tokens == g->options.max_tokens)
-            finish(g, YOUTU_FINISH_LENGTH);
-        else if (context_room(g->context, g->sequence) == 0)
-            finish(g, YOUTU_FINISH_FULL);
-        status = add_text(g, *token, error);
-    }
-    if (status == YOUTU_OK && g->finished) status = end_text(g, error);
+/* Adds a token to the answer and its text to what is on its way out. */
+static youtu_status add_token(generator *g, int32_t token, youtu_error *error) {
+    youtu_tokens *answer = &g->answer;
+    if (!array_reserve((void **)&answer->ids, &answer->capacity, answer->count + 1, sizeof *answer->ids))
+        return youtu_fail_memory(error, "an answer", (answer->count + 1) * sizeof *answer->ids);
+    answer->ids[answer->count++] = token;
+    g->n_pending++;
+    g->result.completion_tokens++;
+    if (g->result.completion_tokens == g->options.max_tokens)
+        finish(g, YOUTU_FINISH_LENGTH);
+    else if ((size_t)context_room(g->context, g->sequence) < g->n_pending)
+        finish(g, YOUTU_FINISH_FULL);
+    return add_text(g, token, error);
+}
+
+/* Hands out the token that was added last. Whether it is the last of all is known by now. */
+static youtu_status hand_out(generator *g, int32_t token, bool is_fed, youtu_error *error) {
+    if (!g->finished && g->step.guidance == YOUTU_GUIDE_END) finish(g, YOUTU_FINISH_GUIDE);
+    youtu_status status = g->finished ? end_text(g, error) : YOUTU_OK;
     if (status != YOUTU_OK) return status;
     if (g->stops.found) finish(g, YOUTU_FINISH_STRING);
-    report_token(g, *token);
+    report_token(g, token, is_fed);
     return YOUTU_OK;
 }
 
-/* A token enters the cache only when the next one is wanted. */
+/* Draws a token, asks what comes after it, and hands it out. */
+static youtu_status draw_token(generator *g, youtu_error *error) {
+    int32_t token;
+    youtu_status status = sample(g, &token, error);
+    if (status != YOUTU_OK) return status;
+    if (ends(g, token))
+        finish(g, YOUTU_FINISH_END);
+    else
+        status = add_token(g, token, error);
+    if (status == YOUTU_OK && !g->finished && !g->stops.found) status = ask_guide(g, g->n_pending, error);
+    return status == YOUTU_OK ? hand_out(g, token, false, error) : status;
+}
+
+/* Adds the tokens of the guide's step and hands them out. The guide keeps them until it is asked again: behind
+ * the last. */
+static youtu_status feed_tokens(generator *g, youtu_error *error) {
+    const youtu_guide_step fed = g->step;
+    youtu_status status = YOUTU_OK;
+    for (size_t i = 0; i < fed.n_tokens && !g->finished && status == YOUTU_OK; i++) {
+        int32_t token = fed.tokens[i];
+        status = youtu_sampler_accept(g->sampler, token, error);
+        if (status == YOUTU_OK) status = add_token(g, token, error);
+        bool asks = i + 1 == fed.n_tokens && !g->finished && !g->stops.found;
+        if (status == YOUTU_OK && asks) status = ask_guide(g, g->n_pending, error);
+        if (status == YOUTU_OK) status = hand_out(g, token, true, error);
+    }
+    return status;
+}
+
+/* Computes the tokens that the cache does not have yet. */
+static youtu_status decode_pending(generator *g, youtu_error *error) {
+    const int32_t *pending = g->answer.ids + (g->answer.count - g->n_pending);
+    size_t done = 0;
+    youtu_status status = YOUTU_OK;
+    while (done < g->n_pending && status == YOUTU_OK)
+        status = decode_chunk(g, pending, g->n_pending, &done, error);
+    g->n_pending = 0;
+    return status;
+}
+
+/* Tokens enter the cache only when one is to be drawn behind them. */
 static youtu_status decode_tokens(generator *g, youtu_error *error) {
     double start = now_ms();
-    if (g->options.max_tokens == 0) finish(g, YOUTU_FINISH_LENGTH);
+    if (g->options.max_tokens == 0)
+        finish(g, YOUTU_FINISH_LENGTH);
+    else if (g->step.guidance == YOUTU_GUIDE_END)
+        finish(g, YOUTU_FINISH_GUIDE);
     youtu_status status = YOUTU_OK;
-    while (!g->finished) {
-        int32_t token;
-        status = next_token(g, &token, error);
-        if (status != YOUTU_OK || g->finished) break;
-        youtu_batch batch = {.token = &token, .sequence = g->row_sequence, .count = 1};
-        status = decode_last(g, &batch, error);
-        if (status != YOUTU_OK) break;
+    while (!g->finished && status == YOUTU_OK) {
+        bool feeds = g->step.guidance == YOUTU_GUIDE_FEED;
+        if (!feeds && g->n_pending > 0) status = decode_pending(g, error);
+        if (status == YOUTU_OK) status = feeds ? feed_tokens(g, error) : draw_token(g, error);
     }
     g->result.decode_ms = now_ms() - start;
     return status;
@@ -258,7 +353,7 @@ static void give_result(generator *g, youtu_generation *result) {
 static youtu_status allocate(generator *g, const youtu_tokenizer *tokenizer, size_t n_prompt,
                              youtu_error *error) {
     g->chunk = context_batch(g->context);
-    if (n_prompt < (size_t)g->chunk) g->chunk = (int32_t)n_prompt;
+    if (n_prompt < (size_t)g->chunk && !g->options.guide) g->chunk = (int32_t)n_prompt;
     g->row_sequence = array_new((size_t)g->chunk, sizeof *g->row_sequence);
     g->no_logits = array_new((size_t)g->chunk, sizeof *g->no_logits);
     g->top = array_new((size_t)g->options.n_top, sizeof *g->top);
@@ -266,6 +361,16 @@ static youtu_status allocate(generator *g, const youtu_tokenizer *tokenizer, siz
         return youtu_fail(error, YOUTU_E_MEMORY, "out of memory: generation in batches of %d", g->chunk);
     for (int32_t i = 0; i < g->chunk; i++) g->row_sequence[i] = g->sequence;
     return tokenizer ? youtu_detokenizer_new(tokenizer, false, &g->detokenizer, error) : YOUTU_OK;
+}
+
+/* All that comes before the first row: the prompt's place in the cache, its tokens under the penalty, and what
+ * may follow it. */
+static youtu_status begin(generator *g, const int32_t *prompt, size_t n_prompt, youtu_error *error) {
+    youtu_status status = reuse_prefix(g, prompt, n_prompt, error);
+    for (size_t i = 0; i < n_prompt && status == YOUTU_OK; i++)
+        status = youtu_sampler_accept(g->sampler, prompt[i], error);
+    if (status != YOUTU_OK || g->options.max_tokens == 0) return status;
+    return ask_guide(g, n_prompt - (size_t)g->result.cached_tokens, error);
 }
 
 youtu_status youtu_generate(youtu_context *context, const youtu_tokenizer *tokenizer, int32_t sequence,
@@ -290,12 +395,14 @@ youtu_status youtu_generate(youtu_context *context, const youtu_tokenizer *token
 
     status = allocate(&g, tokenizer, n_prompt, error);
     if (status == YOUTU_OK) {
-        status = prefill(&g, prompt, n_prompt, error);
+        status = begin(&g, prompt, n_prompt, error);
+        if (status == YOUTU_OK) status = prefill(&g, prompt, n_prompt, error);
         if (status == YOUTU_OK && !g.finished) status = decode_tokens(&g, error);
         if (result) give_result(&g, result);
     }
     youtu_detokenizer_free(g.detokenizer);
     stop_strings_free(&g.stops);
+    youtu_tokens_free(&g.answer);
     free(g.row_sequence);
     free(g.no_logits);
     free(g.top);

@@ -86,9 +86,16 @@ youtu_status json_opt_double(const json *document, json_node object, const char 
 youtu_status json_opt_bool(const json *document, json_node object, const char *key, bool *value,
                            youtu_error *error);
 
+/* Whether a setting's value says that it is not in use: null, false, 0, an empty array or object. */
+bool json_is_off(const json *document, json_node node);
+
 /* A number node as an integer within bounds; `field` for the message, NULL = the node's path. */
 youtu_status json_to_int(const json *document, json_node node, const char *field, int64_t least, int64_t most,
                          int64_t *value, youtu_error *error);
+
+/* A number node within bounds. */
+youtu_status json_to_double(const json *document, json_node node, double least, double most, double *value,
+                            youtu_error *error);
 
 /* Refuses a value: `FILE: field "PATH" is FOUND, expected EXPECTED`. status: FORMAT, or UNSUPPORTED for what
  * is well formed but not known here. Returns status. */

@@ -179,6 +179,19 @@ youtu_status json_to_int(const json *document, json_node node, const char *field
                       JSON_SHOW(document, node), expected);
 }
 
+bool json_is_off(const json *document, json_node node) {
+    int64_t number;
+    switch (json_kind_of(document, node)) {
+    case JSON_NULL: return true;
+    case JSON_BOOL: return *json_show_text(document, node) == 'f';
+    case JSON_NUMBER: return json_to_int(document, node, NULL, 0, 0, &number, NULL) == YOUTU_OK;
+    case JSON_STRING: return false;
+    case JSON_ARRAY:
+    case JSON_OBJECT: break;
+    }
+    return json_count(document, node) == 0;
+}
+
 /* A number never ends the text (the root is a container), so strtod stops inside it. Its decimal point must
  * not follow the process's locale; the C locale is static, which makes newlocale free of cost and failure. */
 static double read_double(const json *document, json_node node) {
@@ -188,8 +201,8 @@ static double read_double(const json *document, json_node node) {
     return value;
 }
 
-static youtu_status to_double(const json *document, json_node node, double least, double most, double *value,
-                              youtu_error *error) {
+youtu_status json_to_double(const json *document, json_node node, double least, double most, double *value,
+                            youtu_error *error) {
     if (json_kind_of(document, node) == JSON_NUMBER) {
         double found = read_double(document, node);
         if (found >= least && found <= most) {
@@ -220,7 +233,7 @@ youtu_status json_get_double(const json *document, json_node object, const char 
                              double most, double *value, youtu_error *error) {
     json_node node = json_get(document, object, key);
     if (node == JSON_NONE) return json_missing(document, object, key, "a number", error);
-    return to_double(document, node, least, most, value, error);
+    return json_to_double(document, node, least, most, value, error);
 }
 
 youtu_status json_get_bool(const json *document, json_node object, const char *key, bool *value,
@@ -239,7 +252,7 @@ youtu_status json_opt_int(const json *document, json_node object, const char *ke
 youtu_status json_opt_double(const json *document, json_node object, const char *key, double least,
                              double most, double *value, youtu_error *error) {
     json_node node = json_get(document, object, key);
-    return node == JSON_NONE ? YOUTU_OK : to_double(document, node, least, most, value, error);
+    return node == JSON_NONE ? YOUTU_OK : json_to_double(document, node, least, most, value, error);
 }
 
 youtu_status json_opt_bool(const json *document, json_node object, const char *key, bool *value,

@@ -9,9 +9,8 @@
 
 #include <stdlib.h>
 
-static void layer_forward(const youtu_model *model, device *d, int32_t index) {
+static void layer_forward(const youtu_model *model, const layer_weights *w, device *d, int32_t index) {
     const backend *b = model->backend;
-    const layer_weights *w = &model->weights.layers[index];
     float epsilon = model->config.rms_norm_eps;
 
     if (w->q_a.data) {
@@ -29,13 +28,13 @@ static void layer_forward(const youtu_model *model, device *d, int32_t index) {
     b->linear_residual(d, ACT_GATED, &w->down);
 }
 
-youtu_status model_forward(const youtu_model *model, device *d, const step *s, float *logits,
-                           token_draw *draws, youtu_error *error) {
+youtu_status model_forward(const youtu_model *model, const layer_weights *layers, device *d, const step *s,
+                           float *logits, token_draw *draws, youtu_error *error) {
     const backend *b = model->backend;
     youtu_status status = b->begin(d, s, error);
     if (status != YOUTU_OK) return status;
     b->embed(d);
-    for (int32_t i = 0; i < model->config.n_layers; i++) layer_forward(model, d, i);
+    for (int32_t i = 0; i < model->config.n_layers; i++) layer_forward(model, &layers[i], d, i);
     if (s->n_outputs > 0)
         b->head(d, &model->weights.final_norm, model->config.rms_norm_eps, &model->weights.head,
                 draws ? NULL : logits);

@@ -22,9 +22,9 @@ struct youtu_model {
     char device_note[sizeof((youtu_error *)0)->message]; /* why "auto" took the CPU, or "" */
 };
 
-/* The forward pass: logits [s->n_outputs, vocab]; or, with draws [s->n_outputs] (only where the backend has
+/* The forward pass with `layers`, the model's or an adapter's version of them: logits [s->n_outputs, vocab]; or, with draws [s->n_outputs] (only where the backend has
  * `draw`), tokens drawn from them on the device, where they stay. */
-youtu_status model_forward(const youtu_model *model, device *d, const step *s, float *logits,
-                           token_draw *draws, youtu_error *error);
+youtu_status model_forward(const youtu_model *model, const layer_weights *layers, device *d, const step *s,
+                           float *logits, token_draw *draws, youtu_error *error);
 
 #endif

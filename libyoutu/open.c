@@ -1,5 +1,6 @@
 /* Opening a model's directory, and what can be asked of an opened model. */
 #include "error.h"
+#include "file.h"
 #include "model.h"
 #include "options.h"
 #include "plugin.h"
@@ -15,15 +16,6 @@ const char *youtu_version(void) {
 
 youtu_model_options youtu_model_options_default(void) {
     return (youtu_model_options){.size = sizeof(youtu_model_options)};
-}
-
-/* The last part of a path, without trailing slashes. */
-static char *last_part(const char *path) {
-    size_t end = strlen(path);
-    while (end > 1 && path[end - 1] == '/') end--;
-    size_t start = end;
-    while (start > 0 && path[start - 1] != '/') start--;
-    return strndup(path + start, end - start);
 }
 
 /* The tokenizer is optional: ids may come from elsewhere. */
@@ -98,7 +90,10 @@ static youtu_status find_backend(youtu_model *model, const device_choice *choice
                                  const youtu_model_options *options, youtu_error *error) {
     if (!choice->cuda) return use_cpu(model, options, error);
     youtu_error reason;
-    if (plugin_load(&model->backend, &reason) == YOUTU_OK) return YOUTU_OK;
+    youtu_status status = plugin_load(&model->backend, &reason);
+    if (status == YOUTU_OK && options->lora && !model->backend->is_adaptable)
+        status = youtu_fail(&reason, YOUTU_E_UNSUPPORTED, "adapters (LoRA) are applied on the CPU only");
+    if (status == YOUTU_OK) return YOUTU_OK;
     return do_without_cuda(model, choice, options, &reason, error);
 }
 
@@ -161,7 +156,7 @@ youtu_status youtu_model_open(const char *directory, const youtu_model_options *
 
     status = find_backend(model, &choice, &o, error);
     if (status != YOUTU_OK) goto fail;
-    model->name = last_part(directory);
+    model->name = file_last_part(directory);
     if (!model->name) {
         status = youtu_fail_memory(error, "the model's name", strlen(directory));
         goto fail;

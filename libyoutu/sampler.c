@@ -155,6 +155,20 @@ static youtu_status score_tokens(youtu_sampler *s, const float *logits, youtu_er
     return YOUTU_OK;
 }
 
+/* Takes the tokens outside the limit out of the draw: their score becomes -INFINITY. */
+static youtu_status limit_tokens(youtu_sampler *s, const token_limit *limit, youtu_error *error) {
+    float *kept = s->weights; /* not in use yet: 0 for a token that may not be drawn */
+    for (int32_t i = 0; i < s->vocab_size; i++) kept[i] = limit->excludes;
+    for (size_t i = 0; i < limit->count; i++) kept[limit->tokens[i]] = !limit->excludes;
+    bool any = false;
+    for (int32_t i = 0; i < s->vocab_size; i++) {
+        if (kept[i] == 0) s->scores[i] = -INFINITY;
+        any = any || kept[i] != 0;
+    }
+    if (any) return YOUTU_OK;
+    return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generate: the guide leaves no token to draw");
+}
+
 /* ---- candidates, always in the order of their ids ---- */
 
 static void keep_best(youtu_sampler *s) {
@@ -177,7 +191,7 @@ static void keep_top_k(youtu_sampler *s) {
     }
     s->n_candidates = 0;
     for (int32_t i = 0; i < s->vocab_size; i++) {
-        if (s->scores[i] < nearly_least) continue;
+        if (s->scores[i] < nearly_least || s->scores[i] == -INFINITY) continue;
         float score = s->scores[i] / temperature;
         if (score >= least) s->candidates[s->n_candidates++] = (youtu_token_score){i, score};
     }
@@ -254,13 +268,14 @@ static void keep_top_p(youtu_sampler *s) {
     s->n_candidates = kept;
 }
 
-/* The candidates and weights to draw from. */
-static youtu_status find_candidates(youtu_sampler *s, const float *logits, const void *out,
-                                    youtu_error *error) {
+/* The candidates and weights to draw from; limit NULL: all tokens. */
+static youtu_status find_candidates(youtu_sampler *s, const float *logits, const token_limit *limit,
+                                    const void *out, youtu_error *error) {
     if (!s || !logits || !out)
         return youtu_fail(error, YOUTU_E_ARGUMENT,
                           "the sampler, its logits or the place for the result is NULL");
     youtu_status status = score_tokens(s, logits, error);
+    if (status == YOUTU_OK && limit) status = limit_tokens(s, limit, error);
     if (status != YOUTU_OK) return status;
     if (s->options.temperature == 0)
         keep_best(s);
@@ -277,7 +292,7 @@ static youtu_status find_candidates(youtu_sampler *s, const float *logits, const
 
 youtu_status youtu_sampler_probabilities(youtu_sampler *s, const float *logits, float *probabilities,
                                          youtu_error *error) {
-    youtu_status status = find_candidates(s, logits, probabilities, error);
+    youtu_status status = find_candidates(s, logits, NULL, probabilities, error);
     if (status != YOUTU_OK) return status;
     memset(probabilities, 0, (size_t)s->vocab_size * sizeof *probabilities);
     double total = total_weight(s);
@@ -298,11 +313,16 @@ static int32_t draw(youtu_sampler *s) {
     return s->candidates[drawn].token;
 }
 
-youtu_status youtu_sampler_sample(youtu_sampler *s, const float *logits, int32_t *token, youtu_error *error) {
-    youtu_status status = find_candidates(s, logits, token, error);
+youtu_status sampler_sample_within(youtu_sampler *s, const float *logits, const token_limit *limit,
+                                   int32_t *token, youtu_error *error) {
+    youtu_status status = find_candidates(s, logits, limit, token, error);
     if (status != YOUTU_OK) return status;
     *token = s->options.temperature == 0 ? s->candidates[0].token : draw(s);
     return youtu_sampler_accept(s, *token, error);
+}
+
+youtu_status youtu_sampler_sample(youtu_sampler *s, const float *logits, int32_t *token, youtu_error *error) {
+    return sampler_sample_within(s, logits, NULL, token, error);
 }
 
 /* ---- draws on a device ---- */

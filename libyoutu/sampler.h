@@ -14,4 +14,16 @@ void sampler_request(const youtu_sampler *sampler, token_draw *draw);
  * ARGUMENT (out of range). */
 youtu_status sampler_take(youtu_sampler *sampler, int32_t token, youtu_error *error);
 
+/* The tokens that a draw may take: `tokens` alone, or all but them. */
+typedef struct token_limit {
+    const int32_t *tokens; /* [count], in range; may repeat */
+    size_t count;
+    bool excludes;
+} token_limit;
+
+/* youtu_sampler_sample among the tokens of the limit; NULL: all. Errors: as youtu_sampler_sample; ARGUMENT (the
+ * limit leaves no token). */
+youtu_status sampler_sample_within(youtu_sampler *sampler, const float *logits, const token_limit *limit,
+                                   int32_t *token, youtu_error *error);
+
 #endif

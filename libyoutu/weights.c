@@ -136,10 +136,7 @@ bool weights_next(const model_config *config, tensor_spec *spec) {
 
 /* ---- what the files hold */
 
-/* "[6144, 2048]"; text has room for any shape. */
-#define SHAPE_BYTES 96
-
-static const char *show_shape(const int64_t *shape, int32_t n_dims, char text[SHAPE_BYTES]) {
+const char *weights_show_shape(const int64_t *shape, int32_t n_dims, char text[SHAPE_BYTES]) {
     int used = snprintf(text, SHAPE_BYTES, "[");
     for (int32_t i = 0; i < n_dims; i++)
         used += snprintf(text + used, SHAPE_BYTES - (size_t)used, "%s%lld", i > 0 ? ", " : "",
@@ -148,14 +145,14 @@ static const char *show_shape(const int64_t *shape, int32_t n_dims, char text[SH
     return text;
 }
 
-static youtu_status check_shape(const tensor_spec *spec, const tensor_view *found, youtu_error *error) {
+youtu_status weights_check_shape(const tensor_spec *spec, const tensor_view *found, youtu_error *error) {
     if (found->n_dims == spec->n_dims &&
         memcmp(found->shape, spec->shape, (size_t)spec->n_dims * sizeof *spec->shape) == 0)
         return YOUTU_OK;
     char is[SHAPE_BYTES], wanted[SHAPE_BYTES];
     return youtu_fail(error, YOUTU_E_FORMAT, "%s: tensor \"%s\" has shape %s, expected %s", found->file,
-                      spec->name, show_shape(found->shape, found->n_dims, is),
-                      show_shape(spec->shape, spec->n_dims, wanted));
+                      spec->name, weights_show_shape(found->shape, found->n_dims, is),
+                      weights_show_shape(spec->shape, spec->n_dims, wanted));
 }
 
 static void place(const tensor_spec *spec, const tensor_view *found, model_weights *weights) {
@@ -184,8 +181,9 @@ static youtu_status bind_all(const model_config *config, const checkpoint *files
         char wanted[SHAPE_BYTES];
         if (!found)
             return youtu_fail(error, YOUTU_E_FORMAT, "%s: tensor \"%s\" is missing, expected with shape %s",
-                              checkpoint_name(files), spec.name, show_shape(spec.shape, spec.n_dims, wanted));
-        youtu_status status = check_shape(&spec, found, error);
+                              checkpoint_name(files), spec.name,
+                              weights_show_shape(spec.shape, spec.n_dims, wanted));
+        youtu_status status = weights_check_shape(&spec, found, error);
         if (status != YOUTU_OK) return status;
         place(&spec, found, weights);
         used[found - all] = true;
@@ -203,7 +201,7 @@ static youtu_status bind_tied_head(const model_config *config, const checkpoint 
     if (!found) return YOUTU_OK;
     size_t count;
     used[found - checkpoint_tensors(files, &count)] = true;
-    return check_shape(&spec, found, error);
+    return weights_check_shape(&spec, found, error);
 }
 
 /* Old conversions store the rotary frequencies, which follow from the config. */
@@ -222,7 +220,7 @@ static youtu_status refuse_others(const checkpoint *files, const bool *used, you
             return youtu_fail(error, YOUTU_E_FORMAT,
                               "%s: tensor \"%s\" of shape %s, expected none of this name in the model that "
                               "config.json describes",
-                              all[i].file, all[i].name, show_shape(all[i].shape, all[i].n_dims, is));
+                              all[i].file, all[i].name, weights_show_shape(all[i].shape, all[i].n_dims, is));
     return YOUTU_OK;
 }
 

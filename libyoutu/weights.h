@@ -6,6 +6,17 @@
 #include "config.h"
 #include "safetensors.h"
 
+/* What an adapter adds to a linear map (LoRA: arXiv 2106.09685): y += scale * B (A x). B is kept transposed:
+ * its rows then lie along the outputs, as those of A along the inputs, and every product with either reads
+ * long rows, whatever part of the outputs it is for. */
+typedef struct low_rank {
+    int32_t rank; /* 0 = nothing is added */
+    float scale;
+    dtype type;
+    const void *a; /* [rank, n_in] */
+    const void *b; /* [rank, n_out] */
+} low_rank;
+
 /* A linear map y = W x + bias, or a vector (n_in = 1). data NULL = the model has none. */
 typedef struct matrix {
     const void *data; /* [n_out, n_in] of `type` */
@@ -15,6 +26,7 @@ typedef struct matrix {
     const void *bias; /* [n_out] of bias_type, or NULL */
     dtype bias_type;
     const void *resident; /* a device's own copy, as its backend keeps it; or NULL */
+    low_rank added;       /* in a context with an adapter (lora.h); else none */
 } matrix;
 
 typedef struct layer_weights {
@@ -49,7 +61,7 @@ void weights_free(model_weights *weights);
 
 /* A tensor that a config calls for. */
 typedef struct tensor_spec {
-    char name[80];
+    char name[96];
     int32_t n_dims; /* 1 or 2 */
     int64_t shape[2];
     /* Where it goes: the matrix at `offset` in layers[layer], or in model_weights when layer is -1. */
@@ -64,5 +76,12 @@ typedef struct tensor_spec {
 /* All tensors of a config, one a call: for (tensor_spec s = {0}; weights_next(config, &s);). Embedding,
  * layers from the first to the last, final norm, head when it is not tied. */
 bool weights_next(const model_config *config, tensor_spec *spec);
+
+/* Errors: FORMAT, a shape other than the spec's. */
+youtu_status weights_check_shape(const tensor_spec *spec, const tensor_view *found, youtu_error *error);
+
+/* "[6144, 2048]"; text has room for any shape. */
+#define SHAPE_BYTES 96
+const char *weights_show_shape(const int64_t *shape, int32_t n_dims, char text[SHAPE_BYTES]);
 
 #endif

@@ -89,6 +89,7 @@ typedef struct youtu_model_options {
     youtu_progress progress;  /* may be NULL */
     void *progress_user;      /* lives until the model is closed */
     youtu_weights weights;    /* the CPU computes with weights as they are stored and refuses other types */
+    bool lora;                /* an adapter will be used: a device that applies none is not taken */
 } youtu_model_options;
 
 YOUTU_API youtu_model_options youtu_model_options_default(void);
@@ -229,6 +230,41 @@ YOUTU_API youtu_status youtu_encode_chat(const youtu_tokenizer *tokenizer, const
                                          size_t count, bool reasoning, youtu_tokens *tokens,
                                          youtu_error *error);
 
+/* ---- adapters
+ * -------------------------------------------------------------------------------------------------- */
+
+/* Low-rank terms beside a model's linear maps: y = W x + scale (alpha / r) B (A x), alpha / sqrt(r) under
+ * use_rslora (LoRA: arXiv 2106.09685, 2312.03732). Never changes after opening: any number of threads and of
+ * contexts of its model may use one at the same time. */
+typedef struct youtu_lora youtu_lora;
+
+/* Opens a PEFT directory: adapter_config.json and adapter_model.safetensors (BF16, F16, F32), for the maps
+ * inside the layers: q_proj, q_a_proj, q_b_proj, kv_a_proj_with_mqa, kv_b_proj, o_proj, gate_proj, up_proj,
+ * down_proj. Read are r, lora_alpha, use_rslora, target_modules (a list), rank_pattern and alpha_pattern
+ * (names), layers_to_transform; any other kind of adapter (DoRA, biases, modules_to_save, lm_head ...) is
+ * refused by name and value. The values are copied as stored: the files may change afterwards.
+ *
+ * *lora: free with youtu_lora_close, after every context that uses it and before its model. Errors: IO,
+ * FORMAT (with file, tensor, found and expected), UNSUPPORTED (also a device that applies none: CUDA),
+ * MEMORY, ARGUMENT. */
+YOUTU_API youtu_status youtu_lora_open(const youtu_model *model, const char *directory, youtu_lora **lora,
+                                       youtu_error *error);
+
+/* NULL is accepted. */
+YOUTU_API void youtu_lora_close(youtu_lora *lora);
+
+typedef struct youtu_lora_info {
+    size_t size;
+    const char *name; /* last part of the directory's path */
+    int32_t n_maps;   /* that it adapts, over all layers */
+    int32_t max_rank;
+    uint64_t n_parameters;
+    uint64_t bytes; /* that its values take; decoding a token reads each once */
+} youtu_lora_info;
+
+/* Fills *info (its `size` set by the caller). The name lives as long as the adapter. */
+YOUTU_API void youtu_lora_get_info(const youtu_lora *lora, youtu_lora_info *info);
+
 /* ---- context
  * --------------------------------------------------------------------------------------------------- */
 
@@ -246,6 +282,10 @@ typedef struct youtu_context_options {
     int32_t n_batch;     /* rows computed at once: longer batches go in chunks of this; default 256 */
     int32_t n_threads;   /* 0 = one a core this process may use */
     youtu_cache_type cache;
+    /* An adapter of the same model, or NULL, and how strongly it acts: 1 as trained, 0 not at all. For all
+     * sequences and the context's whole life, since cached latents are those of the adapted model. */
+    const youtu_lora *lora;
+    float lora_scale;
 } youtu_context_options;
 
 YOUTU_API youtu_context_options youtu_context_options_default(void);
@@ -373,7 +413,33 @@ typedef struct youtu_event {
     int32_t n_top;
     const char *text; /* whole characters now certain: held back while they may be part of a stop string */
     size_t length;
+    bool is_fed; /* by the guide, not drawn: log_probability is NAN, n_top 0 */
 } youtu_event;
+
+/* What a guide allows next. */
+typedef enum youtu_guidance {
+    YOUTU_GUIDE_FREE = 0, /* any token */
+    YOUTU_GUIDE_AMONG,    /* one of the tokens [n_tokens], at least one */
+    YOUTU_GUIDE_EXCEPT,   /* any but the tokens [n_tokens] */
+    YOUTU_GUIDE_FEED,     /* the tokens [n_tokens], at least one, come next as they stand; none is drawn */
+    YOUTU_GUIDE_END       /* nothing: the text ends here */
+} youtu_guidance;
+
+/* Where a guided generation stands. Pointers are valid during the call. */
+typedef struct youtu_guide_state {
+    size_t size;
+    const int32_t *tokens; /* [n_tokens] of the answer so far, drawn and fed */
+    size_t n_tokens;
+    int32_t n_left; /* tokens that max_tokens and the context still leave */
+} youtu_guide_state;
+
+/* The guide's answer; zero, that is FREE, when it is asked. */
+typedef struct youtu_guide_step {
+    size_t size;
+    youtu_guidance guidance;
+    const int32_t *tokens; /* the guide's own, valid until it is asked again; a token may come twice */
+    size_t n_tokens;
+} youtu_guide_step;
 
 typedef struct youtu_generate_options {
     size_t size;
@@ -390,16 +456,28 @@ typedef struct youtu_generate_options {
     /* Called as the prompt is computed: `done` of `total` tokens; may be NULL. false stops the generation. */
     bool (*on_prompt)(void *user, size_t done, size_t total);
     void *user;
+    /* Asked before every token what may come; NULL: anything. It is asked once for each token drawn and once
+     * for each list of tokens fed, before the on_token of the last of them, never after the generation's end.
+     *
+     * AMONG and EXCEPT work on the logits before all that the sampler does, so that penalty, temperature,
+     * filters and seed mean what they mean without a guide; a device that draws by itself leaves these draws
+     * to the host. Tokens that are fed are computed as a prompt is, in one batch with what came before them;
+     * they count as tokens of the answer for max_tokens, the repetition penalty and stop strings, and one that
+     * would end the text if it were drawn does not. Ids out of range, or none where one is needed, end the
+     * generation with an error ARGUMENT that names them. */
+    void (*guide)(void *user, const youtu_guide_state *state, youtu_guide_step *step);
+    void *guide_user;
 } youtu_generate_options;
 
 YOUTU_API youtu_generate_options youtu_generate_options_default(void);
 
 typedef enum youtu_finish {
-    YOUTU_FINISH_END,     /* an end or stop token */
-    YOUTU_FINISH_STRING,  /* a stop string */
-    YOUTU_FINISH_LENGTH,  /* max_tokens */
-    YOUTU_FINISH_FULL,    /* the context has no room for another token */
-    YOUTU_FINISH_CALLBACK /* a callback returned false */
+    YOUTU_FINISH_END,      /* an end or stop token */
+    YOUTU_FINISH_STRING,   /* a stop string */
+    YOUTU_FINISH_LENGTH,   /* max_tokens */
+    YOUTU_FINISH_FULL,     /* the context has no room for another token */
+    YOUTU_FINISH_CALLBACK, /* a callback returned false */
+    YOUTU_FINISH_GUIDE     /* the guide ended it */
 } youtu_finish;
 
 typedef struct youtu_generation {
@@ -416,8 +494,9 @@ typedef struct youtu_generation {
  * what the sequence holds is reused, the rest of the sequence truncated, and the prompt computed from there;
  * at least its last token is. The sampler accepts the whole prompt and every token generated.
  *
- * Every sampled token, the end token too, gives one on_token, whose text may be empty; the last one carries
- * all that was held back. max_tokens 0 computes the prompt only. A callback must not use the context.
+ * Every token, the end token and those that a guide feeds too, gives one on_token, whose text may be empty; the last one carries
+ * all that was held back. max_tokens 0 computes the prompt only, and so does a guide that ends an answer before
+ * its first token. A callback must not use the context.
  *
  * tokenizer NULL: youtu_event.text stays empty and stop strings are refused. options NULL: the defaults.
  * result may be NULL; it is filled also when an error ends a generation that has begun. Errors: ARGUMENT,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check a clinical knowledge base (youtu.kb/1) before it is compiled in or handed to --kb.
 
-    check_kb.py [KNOWLEDGE.json [SCHEMA.json]]
+    check_kb.py [KNOWLEDGE.json [SCHEMA.json [LEXICON.json]]]
 
 The structure is checked against the JSON Schema where the jsonschema package is installed; what a schema cannot say
 is always checked here. Exit status: 0 sound, 1 with one line per fault naming the entry.
@@ -16,6 +16,13 @@ ICD10 = re.compile(r"[A-Z][0-9]{2}(\.[0-9]{1,2})?")
 # A patient's phrase that holds a negator is read as a denial, unless the negator is a part of the finding itself.
 NEGATOR = re.compile(r"否认|没有|不伴|未见|从不|从未|暂无|并无")
 DOSE = re.compile(r"[0-9０-９一二两三四五六半]+\s*(mg|g|ml|毫克|毫升|克|片|粒|丸|支|袋|滴|单位)(?!子)|每[日天][0-9一二两三四]次")
+
+
+# Where the lexicon lists the names that a finding's field may hold.
+LEXICON_LISTS = {"site": "sites", "quality": "qualities", "aggravating": "triggers", "relieving": "triggers",
+                 "history": "conditions", "medication": "drugs"}
+# A disease needs this many findings for it; what is only a symptom's code (chapter R) does not.
+LEAST_FINDINGS_FOR = 6
 
 
 class Faults(list):
@@ -75,7 +82,7 @@ def check_symptom(symptom, faults):
             faults.add(f"symptom {symptom['name']}", f"alias {alias!r} holds a negation")
 
 
-def check_disease(disease, kb, symptoms, diseases, faults):
+def check_disease(disease, kb, lexicon, symptoms, diseases, faults):
     where = f"disease {disease['name']}"
     if not ICD10.fullmatch(disease["icd10"]):
         faults.add(where, f"icd10 {disease['icd10']!r} is not an ICD-10 code")
@@ -89,13 +96,16 @@ def check_disease(disease, kb, symptoms, diseases, faults):
         faults.add(where, f"commonness {disease['commonness']} is not in 1..5")
     seen = set()
     for finding in disease["findings"]:
-        if finding["symptom"] not in symptoms:
-            faults.add(where, f"finding {finding['symptom']!r} is not the name of a symptom")
-        if finding["symptom"] in seen:
-            faults.add(where, f"finding {finding['symptom']!r} twice")
-        if finding["weight"] == 0 or not -3 <= finding["weight"] <= 3:
-            faults.add(where, f"finding {finding['symptom']!r} has weight {finding['weight']}, not in -3..-1, 1..3")
-        seen.add(finding["symptom"])
+        (field, value), = ((key, finding[key]) for key in finding if key != "weight")
+        if field == "symptom" and value not in symptoms:
+            faults.add(where, f"finding {value!r} is not the name of a symptom")
+        if field in LEXICON_LISTS and value not in lexicon[LEXICON_LISTS[field]]:
+            faults.add(where, f"{field} {value!r} is not in the lexicon's {LEXICON_LISTS[field]}")
+        if (field, value) in seen:
+            faults.add(where, f"{field} {value!r} twice")
+        seen.add((field, value))
+    if sum(finding["weight"] > 0 for finding in disease["findings"]) < LEAST_FINDINGS_FOR and disease["icd10"][0] != "R":
+        faults.add(where, f"fewer than {LEAST_FINDINGS_FOR} findings speak for it")
     if not any(finding["weight"] > 1 for finding in disease["findings"]):
         faults.add(where, "no finding weighs more than 1: nothing can bring it forward")
     for other in disease["differentials"]:
@@ -106,9 +116,37 @@ def check_disease(disease, kb, symptoms, diseases, faults):
             faults.add(where, f"{text!r} reads like a dose")
 
 
+def check_order(kb, faults):
+    """A kind stands behind its broader disease."""
+    before = set()
+    for disease in kb["diseases"]:
+        if disease.get("kind_of") and disease["kind_of"] not in before:
+            faults.add(f"disease {disease['name']}", f"kind_of {disease['kind_of']!r} is not the name of a disease before it")
+        before.add(disease["name"])
+
+
+def check_relations(kb, symptoms, faults):
+    owner = {}
+    for entry in kb.get("broader", []):
+        for name in [entry["name"], *entry["kinds"]]:
+            if name not in symptoms:
+                faults.add(f"broader {entry['name']}", f"{name!r} is not the name of a symptom")
+        for kind in entry["kinds"]:
+            if kind in owner:
+                faults.add(f"broader {entry['name']}", f"{kind!r} is already a kind of {owner[kind]}")
+            owner.setdefault(kind, entry["name"])
+    for name in kb.get("circumstances", []):
+        if name not in symptoms:
+            faults.add("circumstances", f"{name!r} is not the name of a symptom")
+    for field, key in (("measured", "symptom"), ("questions", "symptom"), ("synonyms", "means")):
+        for entry in kb.get(field, []):
+            if entry[key] not in symptoms:
+                faults.add(field, f"{entry[key]!r} is not the name of a symptom")
+
+
 def summary(kb, schema_applied):
     findings = [finding for disease in kb["diseases"] for finding in disease["findings"]]
-    used = {finding["symptom"] for finding in findings}
+    used = {finding["symptom"] for finding in findings if "symptom" in finding}
     unused = [symptom["name"] for symptom in kb["symptoms"] if symptom["name"] not in used]
     per_department = {name: sum(name in disease["departments"] for disease in kb["diseases"]) for name in kb["departments"]}
     print(f"schema {kb['schema']}, version {kb['version']}"
@@ -122,7 +160,7 @@ def summary(kb, schema_applied):
     print("diseases by department: " + " ".join(f"{name} {count}" for name, count in per_department.items()))
 
 
-def check(kb, schema):
+def check(kb, schema, lexicon):
     faults = Faults()
     schema_applied = check_schema(kb, schema, faults)
     if faults:
@@ -134,23 +172,28 @@ def check(kb, schema):
     for symptom in kb["symptoms"]:
         check_symptom(symptom, faults)
     for disease in kb["diseases"]:
-        check_disease(disease, kb, symptoms, diseases, faults)
+        check_disease(disease, kb, lexicon, symptoms, diseases, faults)
+    check_order(kb, faults)
+    check_relations(kb, symptoms, faults)
     return faults, schema_applied
 
 
 def main(arguments):
-    if len(arguments) > 2 or arguments[:1] in (["-h"], ["--help"]):
+    if len(arguments) > 3 or arguments[:1] in (["-h"], ["--help"]):
         print(__doc__.strip(), file=sys.stderr)
         return 1
     kb_path = arguments[0] if arguments else os.path.join(DATA, "knowledge.json")
     schema_path = arguments[1] if len(arguments) > 1 else os.path.join(DATA, "knowledge.schema.json")
+    lexicon_path = arguments[2] if len(arguments) > 2 else os.path.join(DATA, "lexicon.json")
     try:
         kb, schema = load(kb_path), load(schema_path)
+        lexicon = {field: {entry["name"] for entry in entries} for field, entries in load(lexicon_path).items()
+                   if field != "schema"}
     except (OSError, ValueError) as error:
         print(f"check_kb: {error}", file=sys.stderr)
         return 1
     try:
-        faults, schema_applied = check(kb, schema)
+        faults, schema_applied = check(kb, schema, lexicon)
     except (KeyError, TypeError, AttributeError) as error:
         print(f"check_kb: {kb_path}: structure is not youtu.kb/1 ({error!r}); install jsonschema to see where", file=sys.stderr)
         return 1

@@ -9,11 +9,16 @@ DIR/NAME is a checkpoint directory (config.json, weights) with golden.safetensor
 The weights are rounded to their stored type first; everything after is fp32, the cache too, so an implementation in
 fp32 differs only by the order of its sums.
 
+    python3 scripts/make_golden.py --adapters DIR BASE [--seed N]
+
+DIR/NAME is an adapter as PEFT writes it, for the checkpoint in BASE (one of those above), with golden.safetensors
+beside it: the same two tensors, computed in fp32 by PEFT on the loaded checkpoint.
+
 DIR/sampling.safetensors:
     logits F32 [n, vocab]   prior_ids I32 [n, 12]   probs F32 [n, vocab]
     params F32 [n, 5]: repetition_penalty, temperature, top_k (0 off), top_p, min_p (0 off), applied in this order
 
-Needs torch and transformers (with its `youtu` model). The same seed and versions give the same files.
+Needs torch and transformers (with its `youtu` model), for adapters peft. The same seed and versions give the same files.
 """
 
 import argparse
@@ -109,6 +114,25 @@ VARIANTS = {
     "medium": Variant(MEDIUM, n_tokens=256, n_rows=16),
 }
 
+ALL_TARGETS = ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+
+
+class Adapter(NamedTuple):
+    settings: dict  # of peft's LoraConfig
+    dtype: torch.dtype = torch.bfloat16
+
+
+ADAPTERS = {
+    "all": Adapter({"r": 4, "lora_alpha": 8, "target_modules": ALL_TARGETS}),
+    "some": Adapter({"r": 3, "lora_alpha": 5, "target_modules": ["q_b_proj", "o_proj", "up_proj"],
+                     "layers_to_transform": [0, 2]}, torch.float16),
+    "rslora": Adapter({"r": 4, "lora_alpha": 4, "use_rslora": True, "target_modules": ["q_a_proj", "down_proj"]}),
+    "patterns": Adapter({"r": 4, "lora_alpha": 8, "target_modules": ["kv_a_proj_with_mqa", "kv_b_proj", "gate_proj"],
+                         "rank_pattern": {"layers.1.mlp.gate_proj": 1, "kv_b_proj": 9},
+                         "alpha_pattern": {"model.layers.0.self_attn.kv_b_proj": 3, "gate_proj": 2.5}}),
+    "kv-b": Adapter({"r": 5, "lora_alpha": 15, "target_modules": ["kv_b_proj"]}, torch.float32),
+}
+
 # repetition_penalty, temperature, top_k, top_p, min_p
 SAMPLING = [
     (1.2, 0.7, 0, 0.9, 0.0),
@@ -156,6 +180,31 @@ def write_model(directory, variant, random):
     save_file({"input_ids": input_ids.int(), "logits": logits.contiguous()}, directory / "golden.safetensors")
 
 
+@torch.no_grad()
+def write_adapter(directory, base, adapter, random):
+    """Both factors random, so that each term is about a third as large as the map beside it."""
+    from peft import LoraConfig, get_peft_model
+
+    model = YoutuForCausalLM.from_pretrained(base, attn_implementation="eager", dtype=torch.float32).eval()
+    model = get_peft_model(model, LoraConfig(**adapter.settings))
+    for name, factor in model.named_parameters():
+        if "lora_" not in name:
+            continue
+        # Of one size whatever rank and alpha are, but for the factor: a wrong one of these shows in the logits.
+        value = torch.randn(factor.shape, generator=random) * 0.45 / factor.shape[1] ** 0.5
+        factor.copy_(value.to(adapter.dtype))
+    input_ids = torch.randint(0, model.config.vocab_size, (40,), generator=random)
+    input_ids[0] = model.config.bos_token_id
+    logits = model(input_ids=input_ids[None], use_cache=False, logits_to_keep=8).logits[0]
+
+    for name, factor in model.named_parameters():
+        if "lora_" in name:
+            factor.data = factor.data.to(adapter.dtype)
+    model.save_pretrained(directory)
+    (directory / "README.md").unlink(missing_ok=True)
+    save_file({"input_ids": input_ids.int(), "logits": logits.contiguous()}, directory / "golden.safetensors")
+
+
 def processors(penalty, temperature, top_k, top_p, min_p):
     chain = LogitsProcessorList()
     if penalty != 1:
@@ -185,12 +234,20 @@ def main():
     parser.add_argument("directory", type=Path)
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all of " + " ".join(VARIANTS) + " sampling")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--adapters", action="store_true", help="the one NAME is a checkpoint: adapters for it")
     options = parser.parse_args()
+    disable_progress_bar()
+    if options.adapters:
+        if len(options.names) != 1:
+            parser.error("--adapters needs one checkpoint directory")
+        for name, adapter in ADAPTERS.items():
+            write_adapter(options.directory / name, options.names[0], adapter, generator(options.seed, name))
+            print(name)
+        return
     names = options.names or [*VARIANTS, "sampling"]
     for name in names:
         if name != "sampling" and name not in VARIANTS:
             parser.error(f"no variant {name!r}")
-    disable_progress_bar()
     for name in names:
         random = generator(options.seed, name)
         options.directory.mkdir(parents=True, exist_ok=True)

@@ -55,16 +55,29 @@ static size_t skip_marker(struct span line, enum marker *marker) {
     return skip_blanks(line, start + at + end);
 }
 
+static const struct {
+    const char *title;
+    enum section section;
+} TITLES[] = {
+    {"可能诊断", SECTION_DIAGNOSES}, {"可能的诊断", SECTION_DIAGNOSES}, {"可能性诊断", SECTION_DIAGNOSES},
+    {"初步诊断", SECTION_DIAGNOSES}, {"鉴别依据", SECTION_BASIS},       {"诊断依据", SECTION_BASIS},
+    {"鉴别诊断", SECTION_BASIS},     {"建议检查", SECTION_TESTS},       {"检查建议", SECTION_TESTS},
+    {"风险提示", SECTION_RISK},      {"风险提醒", SECTION_RISK}};
+
+bool answer_begins_title(struct span line) {
+    for (size_t i = 0; i < sizeof TITLES / sizeof *TITLES; i++)
+        if (span_starts(line, span_of(TITLES[i].title))) return true;
+    return false;
+}
+
+bool answer_may_become_title(struct span line) {
+    for (size_t i = 0; i < sizeof TITLES / sizeof *TITLES; i++)
+        if (span_starts(span_of(TITLES[i].title), line)) return true;
+    return false;
+}
+
 /* The section that a line opens, *rest behind its title; SECTION_NONE when it is no title. */
 static enum section read_title(struct span line, size_t *rest) {
-    static const struct {
-        const char *title;
-        enum section section;
-    } TITLES[] = {
-        {"可能诊断", SECTION_DIAGNOSES}, {"可能的诊断", SECTION_DIAGNOSES}, {"可能性诊断", SECTION_DIAGNOSES},
-        {"初步诊断", SECTION_DIAGNOSES}, {"鉴别依据", SECTION_BASIS},       {"诊断依据", SECTION_BASIS},
-        {"鉴别诊断", SECTION_BASIS},     {"建议检查", SECTION_TESTS},       {"检查建议", SECTION_TESTS},
-        {"风险提示", SECTION_RISK},      {"风险提醒", SECTION_RISK}};
     enum marker marker;
     size_t start = skip_marker(line, &marker);
     struct span text = span_between(line, start, line.length);
@@ -109,11 +122,14 @@ static bool says_unknown(struct span item) {
 
 static bool add_diagnosis(struct parsing *in, struct span item) {
     struct answer *answer = in->answer;
+    bool is_unlisted = span_starts(item, span_of(ANSWER_UNLISTED));
+    if (is_unlisted) item = span_between(item, strlen(ANSWER_UNLISTED), item.length);
     struct span name = span_trim(span_between(item, 0, name_end(item)));
     if (name.length == 0 || says_unknown(item) || answer->n_diagnoses == MOST_DIAGNOSES) return true;
-    struct span *items = arena_grow(in->arena, answer->diagnoses, answer->n_diagnoses, sizeof *items);
+    struct named_diagnosis *items =
+        arena_grow(in->arena, answer->diagnoses, answer->n_diagnoses, sizeof *items);
     if (!items) return false;
-    items[answer->n_diagnoses++] = source_of(in, name);
+    items[answer->n_diagnoses++] = (struct named_diagnosis){source_of(in, name), is_unlisted};
     answer->diagnoses = items;
     return true;
 }

@@ -15,43 +15,13 @@ double name_probability(const struct token_mark *marks, size_t n_marks, size_t s
     for (size_t i = 0; i < n_marks && token_start < end; i++) {
         /* A token that completes no character stands where the next one's text starts. */
         bool touches = marks[i].end > start || (marks[i].end == token_start && token_start >= start);
-        if (touches) {
+        if (touches && !isnan(marks[i].log_probability)) {
             sum += (double)marks[i].log_probability;
             count++;
         }
         token_start = marks[i].end;
     }
     return count ? exp(sum / (double)count) : 0;
-}
-
-/* ---- evidence */
-
-static bool add_signed(struct strings *list, struct arena *arena, const char *prefix, const char *name) {
-    const char *text = arena_format(arena, "%s%s", prefix, name);
-    return text && strings_add(list, arena, text);
-}
-
-/* Present symptoms by the sign of their weight; denied ones the other way round; age and sex that do not fit.
- */
-static bool add_evidence(const struct check_request *request, struct arena *arena,
-                         struct diagnosis *diagnosis) {
-    const struct disease *disease = diagnosis->disease;
-    const struct findings *findings = request->findings;
-    if (!disease) return true;
-    for (size_t i = 0; i < findings->positive.count; i++) {
-        const struct finding *finding = &findings->positive.items[i];
-        double weight = disease_weight(disease, finding->symptom, 0);
-        struct strings *list = weight > 0 ? &diagnosis->evidence : weight < 0 ? &diagnosis->against : NULL;
-        if (list && !strings_add(list, arena, finding->name)) return false;
-    }
-    for (size_t i = 0; i < findings->negative.count; i++) {
-        const struct finding *finding = &findings->negative.items[i];
-        double weight = disease_weight(disease, finding->symptom, 0);
-        struct strings *list = weight < 0 ? &diagnosis->evidence : weight > 0 ? &diagnosis->against : NULL;
-        if (list && !add_signed(list, arena, "无", finding->name)) return false;
-    }
-    return disease_fits(disease, request->patient) ||
-           strings_add(&diagnosis->against, arena, "年龄或性别不符");
 }
 
 /* ---- entries */
@@ -81,30 +51,53 @@ static enum diagnosis_status judge(const struct diagnosis *entry, double thresho
 /* p: the model's share in the confidence; NAN when no model was asked. */
 static bool fill_entry(const struct check_request *request, struct arena *arena, struct diagnosis *entry,
                        double p) {
-    entry->support =
-        entry->disease ? disease_rate(entry->disease, request->patient, request->findings).support : 0;
-    entry->confidence = isnan(p) ? entry->support : (p + entry->support) / 2;
+    const struct candidate *candidate =
+        entry->disease ? candidate_of(request->candidates, entry->disease) : NULL;
+    entry->support = candidate ? candidate->support : 0;
+    entry->confidence = isnan(p) ? entry->support : MODEL_WEIGHT * p + (1 - MODEL_WEIGHT) * entry->support;
     entry->icd10 = entry->disease ? entry->disease->icd10 : NULL;
-    if (!add_evidence(request, arena, entry)) return false;
+    if (entry->disease && !evidence_find(&request->candidates->observations, entry->disease, arena,
+                                         &entry->evidence, &entry->against))
+        return false;
     entry->status = judge(entry, request->threshold);
     return true;
+}
+
+/* The shares of all its names that were scored. */
+static double scored_share(const struct check_request *request, const struct disease *disease,
+                           struct span name) {
+    double share = 0;
+    for (size_t i = 0; i < request->n_scores; i++) {
+        const struct name_score *score = &request->scores[i];
+        if (disease ? score->disease == disease : !score->disease && span_is(name, score->name))
+            share += score->share;
+    }
+    return share;
+}
+
+/* The model's probability for the i-th name of the answer. */
+static double named_probability(const struct check_request *request, size_t i,
+                                const struct disease *disease) {
+    struct span name = request->answer->diagnoses[i].name;
+    if (request->n_scores) return scored_share(request, disease, name);
+    size_t start = (size_t)(name.data - request->answer_text.data);
+    return name_probability(request->marks, request->n_marks, start, start + name.length) / (double)(i + 1);
 }
 
 static bool add_named(const struct check_request *request, struct arena *arena,
                       struct differential *differential) {
     for (size_t i = 0; request->answer && i < request->answer->n_diagnoses; i++) {
-        struct span name = request->answer->diagnoses[i];
+        struct span name = request->answer->diagnoses[i].name;
         const struct disease *disease;
         if (!kb_find_disease(request->kb, arena, name, &disease)) return false;
-        if (has_entry(differential, disease, name)) continue;
-        size_t start = (size_t)(name.data - request->answer_text.data);
-        double p =
-            name_probability(request->marks, request->n_marks, start, start + name.length) / (double)(i + 1);
+        bool mark_is_false = disease && request->answer->diagnoses[i].is_unlisted;
+        if (mark_is_false || has_entry(differential, disease, name)) continue;
         struct diagnosis *entry = add_entry(differential, arena);
         if (!entry) return false;
         entry->name = disease ? disease->name : arena_copy(arena, name);
         entry->disease = disease;
-        if (!entry->name || !fill_entry(request, arena, entry, p)) return false;
+        if (!entry->name || !fill_entry(request, arena, entry, named_probability(request, i, disease)))
+            return false;
         entry->source = entry->support > 0 ? "model+kb" : "model";
     }
     return true;
@@ -112,11 +105,9 @@ static bool add_named(const struct check_request *request, struct arena *arena,
 
 static bool add_ranked(const struct check_request *request, struct arena *arena,
                        struct differential *differential) {
-    struct candidates candidates;
-    if (!differential_rank(request->kb, request->patient, request->findings, arena, &candidates))
-        return false;
-    for (size_t i = 0; i < candidates.count && differential->count < MOST_ENTRIES; i++) {
-        const struct candidate *candidate = &candidates.items[i];
+    const struct candidates *candidates = request->candidates;
+    for (size_t i = 0; i < candidates->n_leading && differential->count < MOST_ENTRIES; i++) {
+        const struct candidate *candidate = &candidates->items[i];
         if (candidate->support <= 0 ||
             has_entry(differential, candidate->disease, span_of(candidate->disease->name)))
             continue;
@@ -125,7 +116,8 @@ static bool add_ranked(const struct check_request *request, struct arena *arena,
         entry->name = candidate->disease->name;
         entry->disease = candidate->disease;
         entry->source = "kb";
-        if (!fill_entry(request, arena, entry, request->answer ? 0 : (double)NAN)) return false;
+        double p = request->answer ? scored_share(request, entry->disease, (struct span){0}) : (double)NAN;
+        if (!fill_entry(request, arena, entry, p)) return false;
     }
     return true;
 }

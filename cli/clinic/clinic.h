@@ -10,9 +10,8 @@
 /* Never changes after clinic_open. */
 struct clinic {
     struct arena arena;
-    struct kb built_in; /* the compiled-in knowledge base */
-    struct kb kb;       /* the one in use: the clinic's own or the compiled-in one */
     struct lexicon lexicon;
+    struct kb kb; /* the clinic's own or the compiled-in one */
     struct redflags redflags;
     struct departments departments;
 };

@@ -1,149 +1,186 @@
 #include "cli/clinic/doses.h"
 
-#include "cli/clinic/passage.h"
-#include "cli/clinic/quantities.h"
+#include "cli/clinic/dose_expressions.h"
 
-/* ---- expressions: each reader gives the position behind what it recognises at `at`, or `at` */
+void dose_filter_begin(struct dose_filter *filter, const struct dose_words *words, struct arena *arena) {
+    *filter = (struct dose_filter){
+        .words = words, .arena = arena, .context = {.since_drug = SIZE_MAX, .since_dose = SIZE_MAX}};
+}
 
-static size_t skip_spaces(struct span text, size_t at) {
-    while (at < text.length && text.data[at] == ' ') at++;
+void dose_filter_free(struct dose_filter *filter) {
+    dose_text_free(&filter->text);
+}
+
+/* ---- the context */
+
+static size_t word(struct dose_filter *filter, size_t at, uint32_t classes) {
+    return dose_word(filter->words, &filter->text, at, classes, NULL);
+}
+
+/* What changes the context, and the times of day, which are none of it: 饭 in 饭后 is no food. */
+#define CONTEXT_WORDS (DOSE_DRUG | DOSE_TAKING | DOSE_COUNTED | DOSE_AFTER | DOSE_TIMING | DOSE_MOMENT)
+
+enum boundary { BOUNDARY_NONE, BOUNDARY_CLAUSE, BOUNDARY_SENTENCE };
+
+static enum boundary boundary_at(struct dose_text *text, size_t at) {
+    switch (dose_text_at(text, at)) {
+    case ',': return BOUNDARY_CLAUSE;
+    case ';':
+    case '!':
+    case '?':
+    case '\n':
+    case U'。':
+    case U'…': return BOUNDARY_SENTENCE;
+    case '.': {
+        uint32_t before = dose_text_before(text, at);
+        return before >= '0' && before <= '9' ? BOUNDARY_NONE : BOUNDARY_SENTENCE;
+    }
+    default: return BOUNDARY_NONE;
+    }
+}
+
+static void pass_boundary(struct dose_context *context, enum boundary boundary) {
+    context->drug_in_sentence |= context->drug_in_clause;
+    context->counted_in_sentence |= context->counted_in_clause;
+    if (boundary == BOUNDARY_SENTENCE) {
+        context->drug_in_sentence = false;
+        context->counted_in_sentence = 0;
+    }
+    context->drug_in_clause = context->effects_follow = context->placeholder_in_clause = false;
+    context->counted_in_clause = 0;
+}
+
+static void pass_drug(struct dose_context *context) {
+    context->drug_in_clause = true;
+    context->effects_follow = false;
+    context->counted_in_clause = 0;
+    context->since_drug = 0;
+}
+
+static void pass_characters(struct dose_context *context, size_t count) {
+    if (context->since_drug != SIZE_MAX) context->since_drug += count;
+    if (context->since_dose != SIZE_MAX) context->since_dose += count;
+}
+
+/* Takes the word at `at` into the context: the position behind it, or `at`. Nothing is taken when starved. */
+static size_t pass_word(struct dose_filter *filter, size_t at) {
+    struct dose_context *context = &filter->context;
+    struct dose_text *text = &filter->text;
+    uint32_t classes;
+    size_t end = dose_word(filter->words, text, at, CONTEXT_WORDS, &classes), behind = skip_gaps(text, end);
+    if (end == at) return at;
+    bool is_condition = classes & DOSE_COUNTED && word(filter, behind, DOSE_CONDITION) > behind;
+    if (text->starved) return at;
+    pass_characters(context, end - at);
+    if (classes & (DOSE_DRUG | DOSE_TAKING)) return pass_drug(context), end;
+    if (classes & DOSE_AFTER) context->effects_follow = true;
+    /* "布洛芬治头痛每日3次" counts doses, "布洛芬后腹泻3次" does not. */
+    if (!is_condition && (!context->drug_in_clause || context->effects_follow))
+        context->counted_in_clause |= classes & DOSE_COUNTED;
+    return end;
+}
+
+/* ---- deciding */
+
+/* How far a drug's name reaches over text that is neither a drug nor a dose: a list under it, a remark. */
+static const size_t DRUG_REACH = 120; /* characters */
+/* What stands no further from a drug or a dose is beside it. */
+static const size_t BESIDE = 3;
+/* How far behind a dose its drug may be named. */
+static const size_t LOOK_AHEAD = 40;
+
+/* What such an expression can count besides doses. */
+static uint32_t counted_like(const struct dose_expression *expression) {
+    if (expression->kind != EXPRESSION_AMOUNT) return DOSE_COUNTED;
+    return expression->drug_unit ? DOSE_MEASURED : DOSE_MEASURED | DOSE_SUBSTANCE;
+}
+
+/* Behind what may stand between an amount and what it is of: "2000ml左右的水". */
+static size_t skip_of(struct dose_filter *filter, size_t at) {
+    size_t end;
+    at = skip_gaps(&filter->text, at);
+    while ((end = word(filter, at, DOSE_FILLER)) > at) at = skip_gaps(&filter->text, end);
     return at;
 }
 
-static bool is_latin(struct span text, size_t at) {
-    return at < text.length && text.data[at] >= 'a' && text.data[at] <= 'z';
+/* "75g葡萄糖耐量试验", "2000ml水": what the amount is of stands behind it. */
+static bool is_of_something_else(struct dose_filter *filter, const struct dose_expression *expression) {
+    const struct dose_context *context = &filter->context;
+    uint32_t classes;
+    size_t of = skip_of(filter, expression->end);
+    if (dose_word(filter->words, &filter->text, of, CONTEXT_WORDS, &classes) == of ||
+        classes & (DOSE_DRUG | DOSE_TAKING))
+        return false;
+    if (classes & DOSE_TAKEN_TOO) return true;
+    bool is_of_drug = context->drug_in_clause || context->drug_in_sentence;
+    return expression->kind == EXPRESSION_AMOUNT && classes & counted_like(expression) && !is_of_drug;
 }
 
-static size_t skip_number(struct span text, size_t at) {
-    struct quantity number;
-    return quantity_read(text, at, &number) ? skip_spaces(text, number.end) : at;
+/* Whether an amount follows that doses a drug by itself: "头痛时每日三次,每次2片". */
+static bool sure_amount_follows(struct dose_filter *filter, size_t end) {
+    struct dose_text *text = &filter->text;
+    size_t next = skip_gaps(text, end);
+    uint32_t c = dose_text_at(text, next);
+    if (c == ',' || c == ';' || c == U'、') next = skip_gaps(text, next + 1);
+    struct dose_expression expression;
+    return dose_expression_read(filter->words, text, next, &expression) &&
+           expression.kind == EXPRESSION_AMOUNT && expression.certain;
 }
 
-static const char *const EACH[] = {"每次", "一次", "每晚", "首剂", "每顿", NULL};
-
-/* "0.3 g", "5mg/kg", "每次1-2片", "100 ml/次"; not "110 g/l", "120 mmhg" or "一吸气". */
-static size_t skip_amount(struct span text, size_t at) {
-    static const char *const UNITS[] = {"mg",   "g",  "μg",   "µg", "ug", "mcg",  "毫克",   "克",
-                                        "微克", "ml", "毫升", "iu", "u",  "单位", "万单位", "万u",
-                                        "片",   "粒", "丸",   "袋", "包", "支",   "滴",     "喷",
-                                        "吸",   "贴", "枚",   "瓶", "勺", NULL};
-    static const char *const PER[] = {"/kg", "/公斤", "/千克", "/次", "/日", "/天",
-                                      "/d",  "/h",    "/片",   "/晚", NULL};
-    size_t each = skip_any(text, at, EACH), start = each > at ? skip_spaces(text, each) : at;
-    size_t number = skip_number(text, start);
-    size_t unit = skip_any(text, number, UNITS);
-    if (number == start || unit == number || is_latin(text, unit)) return at;
-    if (span_starts(span_between(text, unit, text.length), span_of("气"))) return at;
-    size_t end = unit, per;
-    while ((per = skip_any(text, end, PER)) > end && !is_latin(text, per)) end = per;
-    bool concentration = end < text.length && text.data[end] == '/';
-    return concentration ? at : end;
+static bool counts_something_else(struct dose_filter *filter, const struct dose_expression *expression) {
+    const struct dose_context *context = &filter->context;
+    uint32_t counted = context->counted_in_clause;
+    size_t next = skip_gaps(&filter->text, expression->end);
+    bool taking_follows = word(filter, next, DOSE_TAKING) > next;
+    bool is_of_drug = context->drug_in_clause || context->drug_in_sentence;
+    if (!is_of_drug && !(expression->kind == EXPRESSION_AMOUNT && taking_follows))
+        counted |= context->counted_in_sentence;
+    if (is_of_something_else(filter, expression)) return true;
+    if (!(counted & counted_like(expression))) return false;
+    return expression->kind == EXPRESSION_AMOUNT ||
+           (!taking_follows && !sure_amount_follows(filter, expression->end));
 }
 
-/* "每日3次", "3次/日", "每8小时一次", "bid", "早晚各1片", "睡前". */
-static size_t skip_frequency(struct span text, size_t at) {
-    static const char *const DAY[] = {"每日", "每天", "一日", "一天", "每晚", "日服", "日", NULL};
-    static const char *const TIMES[] = {"次", NULL};
-    static const char *const PER_DAY[] = {"/日", "/天", "/d", NULL};
-    static const char *const FIXED[] = {"隔日一次", "隔日1次",  "睡前服", "睡前口服",
-                                        "顿服",     "每晚一次", NULL};
-    static const char *const LATIN[] = {"qd",  "bid", "tid", "qid",  "qn",  "prn",
-                                        "q4h", "q6h", "q8h", "q12h", "qod", NULL};
-    static const char *const HOURS[] = {"小时", "h", NULL};
-    static const char *const ONCE[] = {"一次", "1次", NULL};
-    static const char *const DAYPARTS[] = {"早晚各", "早中晚各", "早上", "晚上", NULL};
-    size_t end = skip_any(text, at, LATIN);
-    if (end > at && !is_latin(text, end) && (at == 0 || !is_latin(text, at - 1))) return end;
-    if ((end = skip_any(text, at, FIXED)) > at) return end;
-    size_t part = skip_any(text, at, DAYPARTS);
-    if (part > at && (end = skip_any(text, skip_amount(text, part), ONCE)) > part) return end;
-    size_t day = skip_any(text, at, DAY), count = skip_number(text, day);
-    if (day > at && count > day && (end = skip_any(text, count, TIMES)) > count) return end;
-    count = skip_number(text, at);
-    size_t times = skip_any(text, count, TIMES);
-    if (count > at && times > count && (end = skip_any(text, times, PER_DAY)) > times) return end;
-    size_t every = skip_any(text, at, (const char *const[]){"每隔", "每", NULL});
-    count = skip_number(text, every);
-    if (every > at && count > every && (end = skip_any(text, count, HOURS)) > count)
-        return skip_any(text, skip_any(text, end, (const char *const[]){"服用", "服", NULL}), ONCE);
-    return at;
-}
-
-/* "连用5天", "疗程2周". */
-static size_t skip_course(struct span text, size_t at) {
-    static const char *const LASTING[] = {"连用", "连服", "连续服用", "连续用药", "疗程为",
-                                          "疗程", "共服", "服药",     NULL};
-    static const char *const UNITS[] = {"天", "日", "周", "个月", "个疗程", NULL};
-    size_t lasting = skip_any(text, at, LASTING), number = skip_number(text, lasting);
-    size_t end = skip_any(text, number, UNITS);
-    return lasting > at && number > lasting && end > number ? end : at;
-}
-
-/* ---- clauses */
-
-struct clause_reading {
-    struct clause *expressions;
-    size_t count;
-    bool names_drug, tells_taking, gives_amount, gives_rate;
-};
-
-static bool names_drug(const struct wordlist *drugs, struct span clause) {
-    size_t term;
-    for (size_t at = 0; at < clause.length; at++)
-        if (wordlist_match(drugs, clause, at, &term)) return true;
+/* Whether what follows in the sentence shows the expression to be a drug's: its name, or the other half of a dose. */
+static bool drug_follows(struct dose_filter *filter, const struct dose_expression *expression) {
+    struct dose_text *text = &filter->text;
+    for (size_t at = expression->end; at < expression->end + LOOK_AHEAD;) {
+        enum boundary boundary = boundary_at(text, at);
+        if (dose_text_at(text, at) == 0 || boundary == BOUNDARY_SENTENCE) return false;
+        struct dose_expression other;
+        if (dose_expression_read(filter->words, text, at, &other) &&
+            (other.certain || other.kind != expression->kind) && !other.concentration && !other.beside)
+            return true;
+        uint32_t classes;
+        size_t end = dose_word(filter->words, text, at, CONTEXT_WORDS, &classes);
+        if (end > at && classes & (DOSE_DRUG | DOSE_TAKING)) return true;
+        if (end > at && classes & counted_like(expression)) return false; /* that is what it counts */
+        at++;
+    }
     return false;
 }
 
-/* What is counted or measured and is no drug: "吸烟20支/日", "腹泻3次/日". */
-static bool counts_something_else(struct span before) {
-    static const char *const OTHERS[] = {"烟",   "酒",   "水",   "痰",   "尿",   "出血", "血红蛋白", "血糖",
-                                         "结节", "奶",   "盐",   "腹泻", "呕吐", "排便", "大便",     "小便",
-                                         "发作", "咳嗽", "测量", "监测", "复查", "检测", NULL};
-    static const size_t NEAR_BYTES = 15;
-    size_t start = before.length > NEAR_BYTES ? before.length - NEAR_BYTES : 0;
-    return contains_any(span_between(before, start, before.length), OTHERS);
+/* "每八小时服用一次": the expression itself tells of taking. */
+static bool tells_taking(struct dose_filter *filter, size_t at, size_t end) {
+    while (at < end && word(filter, at, DOSE_TAKING) == at) at++;
+    return at < end;
 }
 
-/* Finds the dose expressions of a clause. false: memory refused. */
-static bool read_clause(const struct dose_filter *filter, struct span text, struct clause clause,
-                        struct clause_reading *reading) {
-    static const char *const TAKING[] = {"口服", "含服", "服用", "外用", "静滴", "静脉滴注", "肌注",
-                                         "注射", "皮下", "雾化", "给予", "服药", "用药",     "吃药",
-                                         "顿服", "吞服", "涂抹", "滴眼", NULL};
-    static const char *const TAKING_BEFORE[] = {"服", "吃", "用", NULL};
-    struct span part = span_between(text, 0, clause.end);
-    struct span whole = span_between(text, clause.start, clause.end);
-    *reading = (struct clause_reading){.names_drug = names_drug(filter->drugs, whole),
-                                       .tells_taking = contains_any(whole, TAKING)};
-    for (size_t at = clause.start; at < clause.end;) {
-        size_t rate = skip_frequency(part, at), amount = skip_amount(part, at),
-               course = skip_course(part, at);
-        size_t end = rate > amount ? rate : amount;
-        if (course > end) end = course;
-        struct span before = span_between(text, clause.start, at);
-        if (end == at || counts_something_else(before)) {
-            at = end > at ? end : at + 1;
-            continue;
-        }
-        reading->gives_amount |= amount > at;
-        reading->gives_rate |= rate > at || course > at || skip_any(part, at, EACH) > at;
-        reading->tells_taking |= amount > at && ends_with_any(before, TAKING_BEFORE);
-        struct clause *expressions =
-            arena_grow(filter->arena, reading->expressions, reading->count, sizeof *expressions);
-        if (!expressions) return false;
-        expressions[reading->count++] = (struct clause){at, end};
-        reading->expressions = expressions;
-        at = end;
-    }
-    return true;
+static bool is_dose(struct dose_filter *filter, size_t at, const struct dose_expression *expression) {
+    const struct dose_context *context = &filter->context;
+    if (expression->beside && context->since_dose <= BESIDE) return true;
+    if (expression->beside)
+        return expression->kind != EXPRESSION_COURSE && context->drug_in_clause && !context->effects_follow &&
+               context->since_drug <= BESIDE;
+    if (expression->concentration)
+        return context->drug_in_clause && !context->counted_in_clause && context->since_drug <= BESIDE;
+    if (counts_something_else(filter, expression)) return false;
+    if (expression->certain || tells_taking(filter, at, expression->end)) return true;
+    if (context->drug_in_clause || context->since_drug <= DRUG_REACH) return true;
+    return drug_follows(filter, expression);
 }
 
-/* Whether the expressions of a clause dose a drug; drug_before: one was named or taken before in the line. */
-static bool is_dosing(const struct clause_reading *reading, bool drug_before) {
-    if (reading->count == 0) return false;
-    return reading->names_drug || reading->tells_taking || drug_before ||
-           (reading->gives_amount && reading->gives_rate);
-}
+/* ---- the stream */
 
 static bool record_removal(struct dose_filter *filter, struct span text) {
     struct removals *removals = &filter->removals;
@@ -155,49 +192,65 @@ static bool record_removal(struct dose_filter *filter, struct span text) {
     return items[removals->count++].text != NULL;
 }
 
-/* Appends the clause's source without its expressions, the placeholder in the first one's place. *copied: up
- * to where the source was appended so far. */
-static bool cut_expressions(struct dose_filter *filter, struct span line, const struct plain_text *plain,
-                            const struct clause_reading *reading, size_t *copied, struct buffer *out) {
-    for (size_t i = 0; i < reading->count; i++) {
-        size_t start = plain->origin[reading->expressions[i].start];
-        size_t end = plain->origin[reading->expressions[i].end];
-        buffer_append(out, line.data + *copied, start - *copied);
-        if (i == 0) buffer_put(out, DOSE_PLACEHOLDER);
-        if (!record_removal(filter, span_between(line, start, end))) return false;
-        *copied = end;
+/* Puts the placeholder for the characters [start, end), the source before them first. *copied: the bytes of the
+ * source that are out or removed. */
+static bool remove_dose(struct dose_filter *filter, size_t start, size_t end, size_t *copied,
+                        struct buffer *out) {
+    struct dose_text *text = &filter->text;
+    size_t first = text->characters[start].start, last = text->characters[end - 1].end;
+    if (first > *copied) buffer_append(out, text->source.data + *copied, first - *copied);
+    if (!filter->context.placeholder_in_clause) buffer_put(out, DOSE_PLACEHOLDER);
+    pass_drug(&filter->context);
+    filter->context.since_dose = 0;
+    filter->context.placeholder_in_clause = true;
+    *copied = last;
+    return record_removal(filter, span_between(buffer_span(&text->source), first, last));
+}
+
+/* What stands at `at`: a dose, a word, a mark, or nothing in particular. Moves *at behind it; leaves it when what
+ * stands there is not decided yet. false: memory refused. */
+static bool take_next(struct dose_filter *filter, size_t *at, size_t *copied, struct buffer *out) {
+    struct dose_text *text = &filter->text;
+    struct dose_expression expression;
+    text->starved = false;
+    bool found = dose_expression_read(filter->words, text, *at, &expression);
+    bool dose = found && !text->starved && is_dose(filter, *at, &expression);
+    if (text->starved) return true;
+    if (dose) {
+        if (!remove_dose(filter, *at, expression.end, copied, out)) return false;
+        *at = expression.end;
+        return true;
     }
+    size_t end = pass_word(filter, *at);
+    if (text->starved) return true;
+    if (end == *at) {
+        enum boundary boundary = boundary_at(text, *at);
+        if (boundary != BOUNDARY_NONE) pass_boundary(&filter->context, boundary);
+        pass_characters(&filter->context, 1);
+        end = *at + 1;
+    }
+    *at = end;
     return true;
 }
 
-/* The end of the clause that starts at `at`: a sentence's parts are divided by commas. */
-static size_t clause_end(struct span text, size_t at) {
-    static const char *const MARKS[] = {",", ";", "。", "、", NULL};
-    while (at < text.length && !starts_with_any(span_between(text, at, text.length), MARKS)) at++;
-    return at;
+static bool advance(struct dose_filter *filter, struct buffer *out) {
+    struct dose_text *text = &filter->text;
+    size_t at = 0, copied = 0;
+    while (at < text->count) {
+        size_t before = at;
+        if (!take_next(filter, &at, &copied, out)) return false;
+        if (at == before) break;
+    }
+    size_t until = text->ended || at > 0 ? dose_text_offset(text, at) : 0;
+    if (until > copied) buffer_append(out, text->source.data + copied, until - copied);
+    dose_text_drop(text, at);
+    return !out->failed;
 }
 
-bool dose_filter_line(struct dose_filter *filter, struct span line, struct buffer *out) {
-    static const char *const MARKS[] = {",", ";", "。", "、", NULL};
-    struct plain_text plain;
-    if (!text_plain(filter->arena, line, &plain)) return false;
-    struct span text = plain_span(&plain);
-    bool drug_before = filter->drug_named, named_here = false, dosed = false;
-    size_t copied = 0;
-    for (size_t at = 0; at < text.length;) {
-        struct clause clause = {at, clause_end(text, at)};
-        struct clause_reading reading;
-        if (!read_clause(filter, text, clause, &reading)) return false;
-        if (is_dosing(&reading, drug_before)) {
-            dosed = true;
-            if (!cut_expressions(filter, line, &plain, &reading, &copied, out)) return false;
-        }
-        named_here |= reading.names_drug;
-        drug_before |= reading.names_drug || reading.tells_taking || dosed;
-        at = skip_any(text, clause.end, MARKS);
-    }
-    buffer_append(out, line.data + copied, line.length - copied);
-    /* A blank line between a drug and its dose changes nothing. */
-    if (text.length) filter->drug_named = named_here && !dosed;
-    return !out->failed;
+bool dose_filter_feed(struct dose_filter *filter, struct span piece, struct buffer *out) {
+    return dose_text_append(&filter->text, piece) && advance(filter, out);
+}
+
+bool dose_filter_end(struct dose_filter *filter, struct buffer *out) {
+    return dose_text_end(&filter->text) && advance(filter, out);
 }

@@ -1,11 +1,15 @@
-/* Removes drug doses and prescriptions from a text, line by line, so that it can be shown as it grows. */
+/* Removes drug doses and prescriptions from a text while it is written.
+ *
+ * A dose is how much of a drug ("0.3 g", "两片"), how often ("每日3次", "bid") or for how long ("连用5天"). What is
+ * given back never has to be taken back: text is held only while it can still turn out to be one, so a text gives
+ * the same result in whatever pieces it comes. In doubt it is a dose, unless the clause speaks of what is counted
+ * or measured alike: laboratory values, symptoms, drinking, tobacco. */
 #ifndef CLINIC_DOSES_H
 #define CLINIC_DOSES_H
 
-#include "cli/clinic/buffer.h"
-#include "cli/clinic/wordlist.h"
+#include "cli/clinic/dose_words.h"
 
-/* What stands in a removed dose's place. */
+/* What stands in a removed dose's place, once in a clause. */
 #define DOSE_PLACEHOLDER "〔剂量由医师决定〕"
 
 /* A text that was removed, and why. */
@@ -19,18 +23,34 @@ struct removals {
     size_t count;
 };
 
-/* Zero but for `drugs` and `arena`. */
-struct dose_filter {
-    const struct wordlist *drugs;
-    struct arena *arena;
-    struct removals removals; /* owned by the arena */
-    bool drug_named;          /* the last line named a drug and gave no dose: the next one may */
+/* What was read before the text in hand. */
+struct dose_context {
+    bool drug_in_clause, drug_in_sentence; /* a drug or its taking was named; in a clause before this one */
+    bool effects_follow;                   /* "服药后": what follows is not the drug's dose */
+    /* What numbers can be of: classes of dose_words.h. What stands behind a drug is its effect or its use. */
+    uint32_t counted_in_clause, counted_in_sentence;
+    bool placeholder_in_clause;
+    size_t since_drug; /* characters since a drug, its taking or a dose; SIZE_MAX: none yet */
+    size_t since_dose; /* since a dose, likewise */
 };
 
-/* Appends a line (without its line end) to *out, doses replaced by the placeholder and recorded. A dose is an
- * amount of a drug ("0.3 g", "两片"), how often ("每日3次", "bid") or for how long ("连用5天"), in a clause
- * that speaks of a drug or of taking one. Measured values, alcohol, tobacco and drinking water stay. false:
- * memory refused. */
-bool dose_filter_line(struct dose_filter *filter, struct span line, struct buffer *out);
+/* Begin with dose_filter_begin; free with dose_filter_free. */
+struct dose_filter {
+    const struct dose_words *words;
+    struct arena *arena;
+    struct removals removals; /* owned by the arena */
+    struct dose_text text;
+    struct dose_context context;
+};
+
+/* words and arena outlive the filter. */
+void dose_filter_begin(struct dose_filter *filter, const struct dose_words *words, struct arena *arena);
+void dose_filter_free(struct dose_filter *filter);
+
+/* Takes a piece, which may be cut anywhere, and appends to *out what is certain now. false: memory refused. */
+bool dose_filter_feed(struct dose_filter *filter, struct span piece, struct buffer *out);
+
+/* Nothing follows: appends the rest. Begin again before the next text. false: memory refused. */
+bool dose_filter_end(struct dose_filter *filter, struct buffer *out);
 
 #endif

@@ -13,6 +13,7 @@
 EMBED(embedded_knowledge, "cli/data/knowledge.json");
 EMBED(embedded_redflags, "cli/data/redflags.json");
 EMBED(embedded_lexicon, "cli/data/lexicon.json");
+EMBED(embedded_scope, "cli/data/scope.json");
 EMBED(embedded_departments, "cli/data/departments.json");
 EMBED(embedded_general, "cli/data/templates/全科.txt");
 EMBED(embedded_internal, "cli/data/templates/内科.txt");
@@ -31,6 +32,7 @@ const struct embedded_file EMBEDDED_REDFLAGS = {"redflags.json(内置)", embedde
                                                 embedded_redflags_end};
 const struct embedded_file EMBEDDED_LEXICON = {"lexicon.json(内置)", embedded_lexicon_start,
                                                embedded_lexicon_end};
+const struct embedded_file EMBEDDED_SCOPE = {"scope.json(内置)", embedded_scope_start, embedded_scope_end};
 const struct embedded_file EMBEDDED_DEPARTMENTS = {"departments.json(内置)", embedded_departments_start,
                                                    embedded_departments_end};
 

@@ -9,7 +9,7 @@ struct embedded_file {
     const char *start, *end;
 };
 
-extern const struct embedded_file EMBEDDED_KNOWLEDGE, EMBEDDED_REDFLAGS, EMBEDDED_LEXICON,
+extern const struct embedded_file EMBEDDED_KNOWLEDGE, EMBEDDED_REDFLAGS, EMBEDDED_LEXICON, EMBEDDED_SCOPE,
     EMBEDDED_DEPARTMENTS;
 
 /* Department templates; a name is the department's. */

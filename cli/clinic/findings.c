@@ -80,13 +80,16 @@ static bool add_symptoms(const struct extraction *in, const struct kb *kb, const
         if (!add_entity(in, ENTITY_SYMPTOM, mention->polarity, kb->symptoms.terms[mention->term],
                         mention->shown_start, mention->shown_end))
             return false;
-        if (mention->polarity == POLARITY_PRESENT &&
-            !add_finding(in, &findings->positive, kb->symptoms.terms[mention->term], mention))
-            return false;
+        bool positive = mention->polarity == POLARITY_PRESENT || mention->polarity == POLARITY_UNCERTAIN;
+        struct finding_list *list = lexicon_is_told(in->passage->lexicon, mention->term)
+                                        ? &findings->positive
+                                        : &findings->circumstances;
+        if (positive && !add_finding(in, list, kb->symptoms.terms[mention->term], mention)) return false;
     }
     for (size_t i = 0; i < mentions->count; i++) {
         const struct mention *mention = &mentions->items[i];
-        if (mention->polarity == POLARITY_DENIED && !finding_listed(&findings->positive, mention->term) &&
+        if (mention->polarity == POLARITY_DENIED && lexicon_is_told(in->passage->lexicon, mention->term) &&
+            !finding_listed(&findings->positive, mention->term) &&
             !add_finding(in, &findings->negative, kb->symptoms.terms[mention->term], mention))
             return false;
     }

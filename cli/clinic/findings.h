@@ -71,6 +71,7 @@ struct findings {
     size_t n_entities;
     const char *chief_complaint;            /* NULL when there is no symptom */
     struct finding_list positive, negative; /* each symptom once; one that is also present is not negative */
+    struct finding_list circumstances;      /* present, but no complaints by themselves: 夜间加重 */
     struct duration *durations;
     size_t n_durations;
     struct strings sites, qualities, aggravating, relieving, history, medications, allergies;

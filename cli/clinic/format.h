@@ -15,14 +15,23 @@ struct report_format {
 const struct report_format *format_find(const char *name);
 
 /* All formats: the one list of them. */
-#define REPORT_FORMATS(FORMAT, BETWEEN) FORMAT(text) BETWEEN FORMAT(json)
+#define REPORT_FORMATS(FORMAT, BETWEEN) \
+    FORMAT(text) BETWEEN FORMAT(json)   \
+    BETWEEN FORMAT(xml)                 \
+    BETWEEN FORMAT(fhir)                \
+    BETWEEN FORMAT(hl7)
 
 /* Their names, divided by '|'. */
 #define FORMAT_NAME(name) #name
 #define FORMAT_NAMES REPORT_FORMATS(FORMAT_NAME, "|")
 
 bool format_text(const struct report *report, bool colour, struct buffer *out);
-bool format_json(const struct report *report, bool colour, struct buffer *out);
+bool format_json(const struct report *report, bool colour,
+                 struct buffer *out); /* cli/data/report.schema.json */
+bool format_xml(const struct report *report, bool colour, struct buffer *out); /* cli/data/report.xsd */
+bool format_fhir(const struct report *report, bool colour,
+                 struct buffer *out); /* FHIR R4, a document Bundle */
+bool format_hl7(const struct report *report, bool colour, struct buffer *out); /* HL7 v2.5.1, ORU^R01 */
 
 /* The text format in the parts that a stream shows one after the other: what the rules tell (its
  * warnings also alone); the title of the

@@ -11,12 +11,12 @@ struct infixes {
     size_t denial;         /* the term of `words` that denies */
 };
 
-struct word_match {
-    size_t length, term; /* length 0: none */
-    bool denied;         /* by a word inside it */
-};
-
 /* The longest word of the list at text[at..], whole or divided by the list's infixes. */
 struct word_match infix_match(const struct wordlist *list, struct span text, size_t at);
+
+/* The longest word that a part named before makes with text[at..]: 肿 with 关节 of "关节不疼不肿". Its length
+ * is what stands at `at` alone. */
+struct word_match infix_match_joined(const struct wordlist *list, struct span part, struct span text,
+                                     size_t at);
 
 #endif

@@ -28,18 +28,21 @@ static json_t *parse_noting(struct span text, json_error_t *error, bool *memory_
     return document;
 }
 
-json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure) {
+json_t *document_read(struct span text, const char *name, struct failure *failure) {
     json_error_t error;
     bool memory_refused;
     json_t *document = parse_noting(text, &error, &memory_refused);
-    if (!document) {
-        if (memory_refused)
-            fail_memory(failure);
-        else
-            fail(failure, STATUS_INPUT, "%s:第 %d 行第 %d 列:不是有效的 JSON:%s", file, error.line,
-                 error.column, error.text);
-        return NULL;
-    }
+    if (!document && memory_refused)
+        fail_memory(failure);
+    else if (!document)
+        fail(failure, STATUS_INPUT, "%s:第 %d 行第 %d 列:不是有效的 JSON:%s", name, error.line, error.column,
+             error.text);
+    return document;
+}
+
+json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure) {
+    json_t *document = document_read(text, file, failure);
+    if (!document) return NULL;
     const char *found = json_string_value(json_object_get(document, "schema"));
     if (found && strcmp(found, schema) == 0) return document;
     struct record root = record_root(document, file);
@@ -135,7 +138,7 @@ bool record_strings(const struct record *record, const char *field, struct arena
     size_t count = 0;
     if (!record_count(record, field, &count, failure)) return false;
     const json_t *array = json_object_get(record->object, field);
-    *values = (struct strings){arena_new(arena, count * sizeof *values->items), 0};
+    *values = (struct strings){arena_new(arena, (count + 1) * sizeof *values->items), 0};
     if (!values->items) return fail_memory(failure);
     for (; values->count < count; values->count++) {
         const json_t *item = json_array_get(array, values->count);

@@ -13,6 +13,10 @@ struct record {
     char place[256]; /* "knowledge.json: diseases[12]“偏头痛”" */
 };
 
+/* Parses a JSON text; name: its place in messages. The caller owns the document (json_decref). NULL on failure.
+ * Not to be called by two threads at once. */
+json_t *document_read(struct span text, const char *name, struct failure *failure);
+
 /* Parses a data file whose "schema" must be `schema`; file: its name in messages. The caller owns the
  * document (json_decref). NULL on failure. Not to be called by two threads at once. */
 json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure);
@@ -35,7 +39,7 @@ bool record_count(const struct record *record, const char *field, size_t *count,
 bool record_object(const struct record *record, const char *field, const char *const *allowed,
                    struct record *inner, struct failure *failure);
 
-/* Typed fields. Strings are copied to the arena and are never empty. */
+/* Typed fields. Strings are copied to the arena and are never empty; NULL stands behind the last of several. */
 bool record_string(const struct record *record, const char *field, struct arena *arena, const char **value,
                    struct failure *failure);
 bool record_strings(const struct record *record, const char *field, struct arena *arena,

@@ -1,43 +1,139 @@
 #include "cli/clinic/lexicon.h"
 
-static const char *const FIELDS[] = {"schema", "sites",      "qualities",  "severities", "triggers",
-                                     "drugs",  "conditions", "body_parts", "infixes",    NULL};
+static const char *const FIELDS[] = {"schema",     "classes",  "symptoms", "sites",      "qualities",
+                                     "severities", "triggers", "drugs",    "conditions", "body_parts",
+                                     "infixes",    "decoys",   NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
+static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", "event", NULL};
 
-/* names_too: a term's name is also a word for it. */
-static bool load_words(const struct record *root, const char *field, bool names_too, struct wordlist *list,
-                       struct arena *arena, struct failure *failure) {
-    size_t count = 0, term;
-    if (!record_count(root, field, &count, failure)) return false;
-    for (size_t i = 0; i < count; i++) {
-        struct record entry;
-        const char *name;
-        struct strings words;
-        if (!record_element(root, field, i, ENTRY_FIELDS, &entry, failure) ||
-            !record_string(&entry, "name", arena, &name, failure) ||
-            !record_strings(&entry, "words", arena, &words, failure))
-            return false;
-        if (!wordlist_add_term(list, arena, name, &term) ||
-            (names_too && !wordlist_add_word(list, arena, term, name)))
+bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom) {
+    return symptom >= lexicon->symptoms.n_terms || !lexicon->circumstances[symptom];
+}
+
+static bool add_phrases(const struct lexicon *lexicon, struct wordlist *list, size_t term,
+                        const char *pattern, bool denies, const char *place, struct arena *arena,
+                        struct failure *failure) {
+    struct strings phrases;
+    if (!classes_expand(&lexicon->classes, pattern, place, arena, &phrases, failure)) return false;
+    for (size_t i = 0; i < phrases.count; i++)
+        if (!wordlist_add_phrase(list, arena, term, phrases.items[i], phrases.count == 1, denies))
             return fail_memory(failure);
-        for (size_t j = 0; j < words.count; j++)
-            if (!wordlist_add_word(list, arena, term, words.items[j])) return fail_memory(failure);
-    }
+    return true;
+}
+
+bool lexicon_is_told(const struct lexicon *lexicon, size_t symptom) {
+    return lexicon_is_complaint(lexicon, symptom) || lexicon->events[symptom];
+}
+
+bool lexicon_add_word(const struct lexicon *lexicon, struct wordlist *list, size_t term, const char *pattern,
+                      const char *place, struct arena *arena, struct failure *failure) {
+    return add_phrases(lexicon, list, term, pattern, false, place, arena, failure);
+}
+
+static const char *term_name(const struct wordlist *list, size_t term) {
+    return term == TERM_NONE ? "decoys" : list->terms[term];
+}
+
+bool lexicon_finish(struct wordlist *list, const char *place, const char *field, struct failure *failure) {
     size_t other;
     const struct word *shared = wordlist_sort(list, &other);
     if (!shared) return true;
-    return fail(failure, STATUS_INPUT, "%s:%s 中“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place, field,
-                (int)shared->text.length, shared->text.data, list->terms[other], list->terms[shared->term]);
+    return fail(failure, STATUS_INPUT, "%s:%s 中“%.*s”同时属于“%s”和“%s”,应只属于一个", place, field,
+                (int)shared->text.length, shared->text.data, term_name(list, other),
+                term_name(list, shared->term));
 }
 
-static bool load_infixes(const struct record *root, struct infixes *infixes, struct arena *arena,
-                         struct failure *failure) {
-    if (!load_words(root, "body_parts", true, &infixes->body_parts, arena, failure) ||
-        !load_words(root, "infixes", false, &infixes->words, arena, failure))
+/* One file being read. */
+struct loading {
+    struct lexicon *lexicon;
+    const struct record *root;
+    struct arena *arena;
+    struct failure *failure;
+};
+
+/* An entry {"name", "words"} as a term; names_too: its name is also a word for it. */
+static bool load_entry(const struct loading *loading, const struct record *entry, bool names_too,
+                       struct wordlist *list, size_t *term) {
+    const char *name;
+    struct strings words;
+    if (!record_string(entry, "name", loading->arena, &name, loading->failure) ||
+        !record_strings(entry, "words", loading->arena, &words, loading->failure))
+        return false;
+    if (!wordlist_add_term(list, loading->arena, name, term) ||
+        (names_too && !wordlist_add_word(list, loading->arena, *term, name)))
+        return fail_memory(loading->failure);
+    for (size_t i = 0; i < words.count; i++)
+        if (!lexicon_add_word(loading->lexicon, list, *term, words.items[i], entry->place, loading->arena,
+                              loading->failure))
+            return false;
+    return true;
+}
+
+static bool load_words(const struct loading *loading, const char *field, bool names_too,
+                       struct wordlist *list) {
+    size_t count = 0, term;
+    if (!record_count(loading->root, field, &count, loading->failure)) return false;
+    for (size_t i = 0; i < count; i++) {
+        struct record entry;
+        if (!record_element(loading->root, field, i, ENTRY_FIELDS, &entry, loading->failure) ||
+            !load_entry(loading, &entry, names_too, list, &term))
+            return false;
+    }
+    return lexicon_finish(list, loading->root->place, field, loading->failure);
+}
+
+/* The ways to say that a symptom is absent without a word of denial: "胃口好". */
+static bool load_denials(const struct loading *loading, const struct record *entry, size_t term) {
+    struct lexicon *lexicon = loading->lexicon;
+    struct strings words = {0};
+    if (!record_has(entry, "denials")) return true;
+    if (!record_strings(entry, "denials", loading->arena, &words, loading->failure)) return false;
+    for (size_t i = 0; i < words.count; i++)
+        if (!add_phrases(lexicon, &lexicon->symptoms, term, words.items[i], true, entry->place,
+                         loading->arena, loading->failure))
+            return false;
+    return true;
+}
+
+static bool load_decoys(const struct loading *loading) {
+    struct strings words;
+    if (!record_strings(loading->root, "decoys", loading->arena, &words, loading->failure)) return false;
+    for (size_t i = 0; i < words.count; i++)
+        if (!add_phrases(loading->lexicon, &loading->lexicon->symptoms, TERM_NONE, words.items[i], false,
+                         loading->root->place, loading->arena, loading->failure))
+            return false;
+    return true;
+}
+
+static bool load_symptoms(const struct loading *loading) {
+    struct lexicon *lexicon = loading->lexicon;
+    size_t count = 0, term;
+    if (!record_count(loading->root, "symptoms", &count, loading->failure)) return false;
+    lexicon->circumstances = arena_new(loading->arena, count * sizeof *lexicon->circumstances);
+    lexicon->events = arena_new(loading->arena, count * sizeof *lexicon->events);
+    if (!lexicon->circumstances || !lexicon->events) return fail_memory(loading->failure);
+    for (size_t i = 0; i < count; i++) {
+        struct record entry;
+        if (!record_element(loading->root, "symptoms", i, SYMPTOM_FIELDS, &entry, loading->failure) ||
+            !load_entry(loading, &entry, true, &lexicon->symptoms, &term) ||
+            !load_denials(loading, &entry, term) ||
+            (record_has(&entry, "circumstance") &&
+             !record_bool(&entry, "circumstance", &lexicon->circumstances[term], loading->failure)) ||
+            (record_has(&entry, "event") &&
+             !record_bool(&entry, "event", &lexicon->events[term], loading->failure)))
+            return false;
+    }
+    return load_decoys(loading) &&
+           lexicon_finish(&lexicon->symptoms, loading->root->place, "symptoms", loading->failure);
+}
+
+static bool load_infixes(const struct loading *loading, struct infixes *infixes) {
+    if (!load_words(loading, "body_parts", true, &infixes->body_parts) ||
+        !load_words(loading, "infixes", false, &infixes->words))
         return false;
     infixes->denial = wordlist_find(&infixes->words, span_of("否定"));
     return infixes->denial != TERM_NONE ||
-           fail(failure, STATUS_INPUT, "%s:infixes 中缺少“否定”", root->place);
+           fail(loading->failure, STATUS_INPUT, "%s:infixes 中缺少“否定”", loading->root->place);
 }
 
 bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text, const char *source,
@@ -46,14 +142,17 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
     json_t *document = document_parse(text, source, "youtu.lexicon/1", failure);
     if (!document) return false;
     struct record root = record_root(document, source);
+    const struct loading loading = {lexicon, &root, arena, failure};
     bool loaded = record_allow(&root, FIELDS, failure) &&
-                  load_words(&root, "sites", true, &lexicon->sites, arena, failure) &&
-                  load_words(&root, "qualities", true, &lexicon->qualities, arena, failure) &&
-                  load_words(&root, "severities", false, &lexicon->severities, arena, failure) &&
-                  load_words(&root, "triggers", true, &lexicon->triggers, arena, failure) &&
-                  load_words(&root, "drugs", true, &lexicon->drugs, arena, failure) &&
-                  load_words(&root, "conditions", true, &lexicon->conditions, arena, failure) &&
-                  load_infixes(&root, &lexicon->infixes, arena, failure);
+                  classes_load(&lexicon->classes, &root, "classes", arena, failure) &&
+                  load_symptoms(&loading) && load_words(&loading, "sites", true, &lexicon->sites) &&
+                  load_words(&loading, "qualities", true, &lexicon->qualities) &&
+                  load_words(&loading, "severities", false, &lexicon->severities) &&
+                  load_words(&loading, "triggers", true, &lexicon->triggers) &&
+                  load_words(&loading, "drugs", true, &lexicon->drugs) &&
+                  load_words(&loading, "conditions", true, &lexicon->conditions) &&
+                  load_infixes(&loading, &lexicon->infixes);
+    lexicon->symptoms.infixes = &lexicon->infixes;
     json_decref(document);
     return loaded;
 }

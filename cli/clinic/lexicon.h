@@ -1,23 +1,44 @@
-/* Words for what a text says around its symptoms: sites, qualities, degrees, triggers, drugs, conditions. */
+/* The words of the rules: symptoms as patients say them, and what stands around them: sites, qualities,
+ * degrees, triggers, drugs, conditions. */
 #ifndef CLINIC_LEXICON_H
 #define CLINIC_LEXICON_H
 
+#include "cli/clinic/classes.h"
 #include "cli/clinic/infix.h"
-#include "cli/clinic/json_record.h"
+#include "cli/clinic/scope.h"
 #include "cli/clinic/wordlist.h"
 
 /* Owned by the arena it was loaded into. */
 struct lexicon {
+    struct classes classes;
+    struct wordlist symptoms;
+    bool *circumstances; /* [symptoms.n_terms]: what is no complaint by itself, as 夜间加重 or 长期吸烟 */
+    bool *events;        /* [symptoms.n_terms]: circumstances that are told among the findings, as a fall */
     struct wordlist sites, qualities;
     struct wordlist severities; /* 重, 中, 轻: names of degrees, not words for them */
     struct wordlist triggers;   /* what may make a complaint worse or better */
     struct wordlist drugs;      /* names and classes */
     struct wordlist conditions; /* of the patient's history */
     struct infixes infixes;     /* between a body part and its complaint */
+    struct scope scope;         /* negation and its reach */
 };
 
-/* Reads a lexicon of schema youtu.lexicon/1. */
+/* Reads a lexicon of schema youtu.lexicon/1; its words are patterns (classes.h). Its "decoys" are words that
+ * hold a symptom's word and are none: 火烧 of 烧. The scope is loaded apart. */
 bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text, const char *source,
                   struct failure *failure);
+
+/* Adds every phrase of a pattern as a word for a term. place: for messages. */
+bool lexicon_add_word(const struct lexicon *lexicon, struct wordlist *list, size_t term, const char *pattern,
+                      const char *place, struct arena *arena, struct failure *failure);
+
+/* Sorts a list whose words are all there; refuses a word that two terms share. field: for messages. */
+bool lexicon_finish(struct wordlist *list, const char *place, const char *field, struct failure *failure);
+
+/* Whether the symptom is a complaint, not a circumstance of one. */
+bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom);
+
+/* Whether the symptom is told among the findings: a complaint or an event. */
+bool lexicon_is_told(const struct lexicon *lexicon, size_t symptom);
 
 #endif

@@ -12,44 +12,6 @@ const char *polarity_name(enum polarity polarity) {
     return NAMES[polarity];
 }
 
-/* A negation runs over a list: "否认发热、咳嗽及胸痛" denies three. A lone 不 does not. */
-static const char *const STRONG_NEGATIONS[] = {
-    "无",     "没有",   "没",       "未",     "否认",   "未见",     "未诉",     "未闻",
-    "未及",   "未出现", "没有出现", "没出现", "无明显", "没有明显", "没明显",   "不伴",
-    "不伴有", "并无",   "从不",     "从没",   "从没有", "从未",     "从无",     "暂无",
-    "也无",   "也没有", "均无",     "排除",   "除外",   "没什么",   "没有什么", NULL};
-static const char *const WEAK_NEGATIONS[] = {"不", "非", "并不", "并非", "也不", "不会", NULL};
-/* Before a negation they undo it ("不是没有") or make it a question ("会不会"). */
-static const char *const UNDOING[] = {"不是", "没有", "并非", "无不", "不能", "不", "会", NULL};
-static const char *const CONNECTORS[] = {"、", "和", "及", "以及", "或", "或者", "与", "/", "跟", "并", NULL};
-/* Words between a negation and what it denies. */
-static const char *const FILLERS[] = {"明显", "的",   "过",   "再", "任何", "什么",
-                                      "显著", "特殊", "其他", " ",  NULL};
-/* A new verb or subject ends a list of denied findings. */
-static const char *const LIST_ENDS[] = {"有", "伴", "出现", "但",   "而",   "却",   "只是", "仅",
-                                        "诉", "感", "后来", "现在", "就是", "主要", NULL};
-/* How a patient colours a finding: part of its wording. */
-static const char *const ADVERBS[] = {"一直", "总是", "老是", "总",     "老",     "经常",   "时不时", "偶尔",
-                                      "偶有", "反复", "间断", "持续",   "有点",   "有些",   "稍微",   "略",
-                                      "很",   "特别", "非常", "剧烈",   "明显",   "轻度",   "轻微",   "严重",
-                                      "突然", "突发", "阵发", "阵发性", "间断性", "持续性", "天天",   NULL};
-static const char *const AFTER_ABSENT[] = {"(-)",  "阴性", "未见", "未出现", "否认", "不明显",
-                                           "没有", "无",   "没",   "没出现", NULL};
-static const char *const AFTER_FILLERS[] = {"等", "等症状", "等不适", "症状", "的症状", "都",
-                                            "均", "也",     "全",     "倒是", "倒",     NULL};
-static const char *const OVER_BY_NOW[] = {
-    "已缓解", "缓解了", "已经缓解", "消失",   "已消失", "好了",   "已好",   "已愈", "痊愈", "退了",
-    "已退",   "不疼了", "不痛了",   "不烧了", "不咳了", "不吐了", "没有了", "没了", NULL};
-static const char *const STILL_THERE_BEFORE[] = {"没", "没有", "未", "不", "还没", "未见", NULL};
-static const char *const STILL_THERE_AFTER[] = {"一点", "一些", "点", "些", "又", "几天", NULL};
-static const char *const EARLIER_TIMES[] = {"曾",   "既往",   "小时候", "去年", "上次",
-                                            "当年", "年轻时", "以前",   "从前", NULL};
-static const char *const NOW_AGAIN[] = {"现在", "最近", "近来", "今天", "今", "又",
-                                        "仍",   "还是", "开始", "至今", "昨", NULL};
-static const char *const SUPPOSED[] = {"如果",   "万一", "一旦", "要是", "假如", "会不会", "是不是会",
-                                       "是否会", "怕是", "害怕", "担心", "怕会", "生怕",   NULL};
-static const char *const HISTORY_SUFFIXES[] = {"史", "病史", NULL};
-
 static size_t longer(size_t a, size_t b) {
     return a > b ? a : b;
 }
@@ -60,7 +22,9 @@ enum { WINDOW_BYTES = 240 };
 /* What is known while the mentions of one passage are judged. */
 struct judging {
     const struct passage *passage;
-    const struct mention *mentions; /* in order, not overlapping */
+    const struct scope *scope;
+    const struct mention *mentions; /* in order, not overlapping; judged up to the one in hand */
+    size_t n_mentions;
 };
 
 static struct span text_of(const struct judging *judging, size_t start, size_t end) {
@@ -82,17 +46,31 @@ static size_t skip_back(const struct judging *judging, size_t start, size_t end,
     return end;
 }
 
+/* The start of the words that may stand between a negation and the finding that it denies: "没有觉得手脚". */
+static size_t skip_fillers(const struct judging *judging, size_t start, size_t end) {
+    const struct wordlist *parts = &judging->passage->lexicon->infixes.body_parts;
+    struct span text = plain_span(&judging->passage->plain);
+    for (size_t before; end > start; end = before) {
+        before = skip_back(judging, start, end, judging->scope->fillers);
+        if (before == end) before = wordlist_before(parts, text, end);
+        if (before == end || before < start) break;
+    }
+    return end;
+}
+
 /* A negation that ends at `end`: where it starts, or SIZE_MAX. A doubled one ("不是没有") does not count. */
 static size_t negation_before(const struct judging *judging, size_t start, size_t end, bool weak_too) {
-    size_t length = ends_with_any(text_of(judging, start, end), STRONG_NEGATIONS);
-    if (weak_too) length = longer(length, ends_with_any(text_of(judging, start, end), WEAK_NEGATIONS));
+    size_t length = ends_with_any(text_of(judging, start, end), judging->scope->strong_negations);
+    if (weak_too)
+        length = longer(length, ends_with_any(text_of(judging, start, end), judging->scope->weak_negations));
     if (length == 0) return SIZE_MAX;
-    return ends_with_any(text_of(judging, start, end - length), UNDOING) ? SIZE_MAX : end - length;
+    return ends_with_any(text_of(judging, start, end - length), judging->scope->undoing) ? SIZE_MAX
+                                                                                         : end - length;
 }
 
 /* The start of the list element that ends at `end`: behind the connector or clause start before it. */
 static size_t element_start(const struct judging *judging, size_t start, size_t end) {
-    while (end > start && !ends_with_any(text_of(judging, start, end), CONNECTORS)) end--;
+    while (end > start && !ends_with_any(text_of(judging, start, end), judging->scope->connectors)) end--;
     return end;
 }
 
@@ -108,7 +86,7 @@ static size_t negation_reaching(const struct judging *judging, size_t i, size_t 
     for (size_t at = end; at > start; at--) {
         size_t negation = negation_before(judging, start, at, false);
         if (negation == SIZE_MAX || is_inside_finding(judging, i, at)) continue;
-        return contains_any(text_of(judging, at, end), LIST_ENDS) ? SIZE_MAX : negation;
+        return contains_any(text_of(judging, at, end), judging->scope->list_ends) ? SIZE_MAX : negation;
     }
     return SIZE_MAX;
 }
@@ -117,43 +95,81 @@ static size_t negation_reaching(const struct judging *judging, size_t i, size_t 
  */
 static size_t denied_from(const struct judging *judging, size_t i) {
     size_t start = clause_of(judging, i).start;
-    size_t at = skip_back(judging, start, judging->mentions[i].start, ADVERBS);
+    size_t at = skip_back(judging, start, judging->mentions[i].start, judging->scope->adverbs);
     size_t negation = negation_before(judging, start, at, true);
     if (negation != SIZE_MAX) return negation;
-    at = skip_back(judging, start, at, FILLERS);
+    at = skip_fillers(judging, start, at);
     if ((negation = negation_before(judging, start, at, true)) != SIZE_MAX) return negation;
     for (;;) {
-        size_t connector = ends_with_any(text_of(judging, start, at), CONNECTORS);
+        size_t connector = ends_with_any(text_of(judging, start, at), judging->scope->connectors);
         bool follows_finding = i > 0 && judging->mentions[i - 1].end == at;
         if (!connector && !follows_finding) return SIZE_MAX;
         size_t element = element_start(judging, start, at - connector);
         if ((negation = negation_reaching(judging, i, element, at - connector)) != SIZE_MAX) return negation;
-        if (contains_any(text_of(judging, element, at), LIST_ENDS) || element == start) return SIZE_MAX;
+        if (contains_any(text_of(judging, element, at), judging->scope->list_ends) || element == start)
+            return SIZE_MAX;
         at = element;
     }
 }
 
-/* "胸痛没有", "头痛、咳嗽都没有": where the denial behind a mention ends, or SIZE_MAX. */
+/* "否认高血压,糖尿病,冠心病": a clause that is nothing but a finding goes on with the list that 否认 opens. */
+static bool goes_on_denying(const struct judging *judging, size_t i) {
+    static const char *const DENYING[] = {"否认", "均无", "排除", NULL};
+    const struct passage *passage = judging->passage;
+    const struct mention *mention = &judging->mentions[i];
+    struct clause clause = passage->clauses[mention->clause];
+    if (i == 0 || mention->start != clause.start || !passage_goes_on(passage, mention->clause)) return false;
+    const struct mention *before = &judging->mentions[i - 1];
+    struct clause denying = passage->clauses[before->clause];
+    bool bare = mention->end == clause.end ||
+                starts_with_any(text_of(judging, mention->end, clause.end), judging->scope->connectors);
+    bool told = before->from_denying || contains_any(text_of(judging, denying.start, before->start), DENYING);
+    return bare && told && before->clause + 1 == mention->clause && before->polarity == POLARITY_DENIED;
+}
+
+/* Whether nothing but other findings, connectors and body parts stands behind mention i, up to `end`. */
+static bool is_list(const struct judging *judging, size_t i, size_t end) {
+    const struct passage *passage = judging->passage;
+    size_t at = judging->mentions[i].end;
+    for (size_t next = i + 1; at < end;) {
+        struct span rest = text_of(judging, at, end);
+        size_t skipped = starts_with_any(rest, judging->scope->connectors);
+        if (next < judging->n_mentions && judging->mentions[next].start == at)
+            skipped = judging->mentions[next++].end - at;
+        if (!skipped) skipped = wordlist_match(&passage->lexicon->infixes.body_parts, rest, 0).length;
+        if (!skipped || at + skipped > end) return false;
+        at += skipped;
+    }
+    return true;
+}
+
+/* "胸痛没有", "头痛、咳嗽都没有", "发热:无": where the denial behind a mention ends, or SIZE_MAX. */
 static size_t denied_until(const struct judging *judging, size_t i) {
-    size_t end = clause_of(judging, i).end;
-    size_t after = ends_with_any(text_of(judging, judging->mentions[i].end, end), AFTER_ABSENT);
+    const struct passage *passage = judging->passage;
+    size_t clause = judging->mentions[i].clause, end = clause_of(judging, i).end;
+    if (judging->mentions[i].end == end && end == passage->clauses[clause].end &&
+        clause + 1 < passage->n_clauses && plain_span(&passage->plain).data[end] == ':') {
+        struct clause answer = passage->clauses[clause + 1];
+        struct span words = text_of(judging, answer.start, answer.end);
+        return starts_with_any(words, judging->scope->absent_after) == words.length ? answer.end : SIZE_MAX;
+    }
+    size_t after =
+        ends_with_any(text_of(judging, judging->mentions[i].end, end), judging->scope->absent_after);
     if (after == 0) return SIZE_MAX;
-    size_t at = skip_back(judging, judging->mentions[i].end, end - after, AFTER_FILLERS);
-    struct span between = text_of(judging, judging->mentions[i].end, at);
-    bool is_list = between.length == 0 || starts_with_any(between, CONNECTORS);
-    if (!is_list || contains_any(between, LIST_ENDS) || contains_any(between, STRONG_NEGATIONS))
-        return SIZE_MAX;
-    return end;
+    size_t at =
+        skip_back(judging, judging->mentions[i].end, end - after, judging->scope->absent_after_fillers);
+    return is_list(judging, i, at) ? end : SIZE_MAX;
 }
 
 static bool is_over(const struct judging *judging, size_t i) {
     struct span rest = text_of(judging, judging->mentions[i].end, clause_of(judging, i).end);
-    for (const char *const *word = OVER_BY_NOW; *word; word++) {
+    for (const char *const *word = judging->scope->over_by_now; *word; word++) {
         size_t at = span_find(rest, span_of(*word), 0);
         if (at == SIZE_MAX) continue;
         struct span before = span_between(rest, 0, at);
         struct span after = span_between(rest, at + strlen(*word), rest.length);
-        if (!ends_with_any(before, STILL_THERE_BEFORE) && !starts_with_any(after, STILL_THERE_AFTER))
+        if (!ends_with_any(before, judging->scope->still_there_before) &&
+            !starts_with_any(after, judging->scope->still_there_after))
             return true;
     }
     return false;
@@ -163,64 +179,151 @@ static bool is_over(const struct judging *judging, size_t i) {
 static bool is_of_earlier_times(const struct judging *judging, size_t i) {
     static const char *const UNITS[] = {"天", "周", "月", "年", "时", "期", "日", NULL};
     struct span before = text_of(judging, clause_of(judging, i).start, judging->mentions[i].start);
-    for (const char *const *word = EARLIER_TIMES; *word; word++) {
+    for (const char *const *word = judging->scope->earlier_times; *word; word++) {
         size_t at = span_find(before, span_of(*word), 0);
         if (at == SIZE_MAX || ends_with_any(span_between(before, 0, at), UNITS)) continue;
-        if (!contains_any(span_between(before, at + strlen(*word), before.length), NOW_AGAIN)) return true;
+        if (!contains_any(span_between(before, at + strlen(*word), before.length), judging->scope->now_again))
+            return true;
     }
     struct span after = text_of(judging, judging->mentions[i].end, clause_of(judging, i).end);
-    return starts_with_any(after, HISTORY_SUFFIXES) != 0;
+    return starts_with_any(after, judging->scope->history_suffixes) != 0;
 }
 
+/* Where the patient is another, "我" is a subject only where it says so: "我也咳", not "我看他喘". */
+static bool tells_of_speaker(const struct judging *judging, const struct person_mention *person) {
+    static const char *const SUBJECT[] = {"也", "自己", "还", "倒", "没", "就", NULL};
+    return person->end - person->start > strlen("我") ||
+           starts_with_any(text_of(judging, person->end, judging->passage->plain.length), SUBJECT);
+}
+
+/* The subject of a mention is the last person named in its clause. A clause that names none and speaks of no
+ * time goes on with another's ("同事感冒,咳嗽发烧"). */
 static bool is_of_another(const struct judging *judging, size_t i) {
-    const struct person_mention *person =
-        passage_person(judging->passage, clause_of(judging, i).start, judging->mentions[i].start);
-    return person && person->person != judging->passage->patient;
+    const struct passage *passage = judging->passage;
+    const struct mention *mention = &judging->mentions[i];
+    struct clause clause = clause_of(judging, i);
+    const struct person_mention *person = passage_person(passage, clause.start, mention->start);
+    if (person && person->person == PERSON_SELF && passage->patient != PERSON_SELF &&
+        !tells_of_speaker(judging, person))
+        return false;
+    if (person) return !person_may_be(person->person, passage->patient);
+    const struct mention *before = i ? &judging->mentions[i - 1] : NULL;
+    return before && before->polarity == POLARITY_OTHER && passage_goes_on(passage, mention->clause) &&
+           before->clause + 1 >= mention->clause &&
+           !contains_any(text_of(judging, clause.start, mention->start), judging->scope->now_again);
+}
+
+/* "会发烧吗", "如果胸痛". */
+static bool is_supposed(const struct judging *judging, size_t i) {
+    const struct mention *mention = &judging->mentions[i];
+    struct clause clause = clause_of(judging, i);
+    struct clause whole = judging->passage->clauses[mention->clause];
+    if (contains_any(text_of(judging, clause.start, mention->start), judging->scope->supposed)) return true;
+    return ends_with_any(text_of(judging, mention->end, whole.end), judging->scope->asked) != 0;
+}
+
+/* 好像 and its like near before a mention, or 不太 in the place of its negation. */
+static bool is_doubtful(const struct judging *judging, size_t i, size_t from) {
+    enum { NEAR_BYTES = 24 };
+    const struct mention *mention = &judging->mentions[i];
+    size_t start = clause_of(judging, i).start;
+    if (mention->start - start > NEAR_BYTES) start = mention->start - NEAR_BYTES;
+    if (from == SIZE_MAX)
+        return contains_any(text_of(judging, start, mention->start), judging->scope->doubtful_before);
+    return starts_with_any(text_of(judging, from, mention->start), judging->scope->doubtful_negations) != 0;
+}
+
+static enum polarity polarity_of(const struct judging *judging, size_t i, size_t from, size_t until) {
+    const struct mention *mention = &judging->mentions[i];
+    bool denied = from != SIZE_MAX || until != SIZE_MAX;
+    if (denied && !mention->denied_inside && is_doubtful(judging, i, from)) return POLARITY_UNCERTAIN;
+    if (denied || mention->denied_inside) return POLARITY_DENIED;
+    if (is_of_another(judging, i)) return POLARITY_OTHER;
+    if (goes_on_denying(judging, i)) return POLARITY_DENIED;
+    if (is_supposed(judging, i)) return POLARITY_HYPOTHETICAL;
+    if (is_of_earlier_times(judging, i)) return POLARITY_PAST;
+    if (is_over(judging, i)) return POLARITY_RESOLVED;
+    return is_doubtful(judging, i, SIZE_MAX) ? POLARITY_UNCERTAIN : POLARITY_PRESENT;
 }
 
 static void judge(const struct judging *judging, size_t i, struct mention *mention) {
-    size_t start = clause_of(judging, i).start;
+    size_t from = denied_from(judging, i), until = denied_until(judging, i);
+    mention->polarity = polarity_of(judging, i, from, until);
     mention->shown_start = mention->start;
     mention->shown_end = mention->end;
-    size_t from = denied_from(judging, i), until = denied_until(judging, i);
-    if (from != SIZE_MAX || until != SIZE_MAX) {
-        mention->polarity = POLARITY_DENIED;
+    if (mention->polarity == POLARITY_DENIED || mention->polarity == POLARITY_UNCERTAIN) {
         if (from != SIZE_MAX) mention->shown_start = from;
         if (until != SIZE_MAX) mention->shown_end = until;
-    } else if (is_of_another(judging, i)) {
-        mention->polarity = POLARITY_OTHER;
-    } else if (mention->denied_inside) {
-        mention->polarity = POLARITY_DENIED;
-    } else if (contains_any(text_of(judging, start, mention->start), SUPPOSED)) {
-        mention->polarity = POLARITY_HYPOTHETICAL;
-    } else if (is_over(judging, i) || is_of_earlier_times(judging, i)) {
-        mention->polarity = POLARITY_PAST;
+        mention->from_denying = from == SIZE_MAX && until == SIZE_MAX;
     } else {
-        mention->shown_start = skip_back(judging, start, mention->start, ADVERBS);
+        mention->shown_start =
+            skip_back(judging, clause_of(judging, i).start, mention->start, judging->scope->adverbs);
     }
 }
 
-static bool collect(const struct passage *passage, const struct wordlist *list, struct arena *arena,
-                    struct mentions *mentions) {
-    struct span text = plain_span(&passage->plain);
-    for (size_t clause = 0; clause < passage->n_clauses; clause++) {
-        size_t end = passage->clauses[clause].end;
-        for (size_t at = passage->clauses[clause].start; at < end;) {
-            struct word_match match = infix_match(list, span_between(text, 0, end), at);
-            if (match.length == 0) {
-                at++;
-                continue;
-            }
-            struct mention *items = arena_grow(arena, mentions->items, mentions->count, sizeof *items);
-            if (!items) return false;
-            items[mentions->count++] = (struct mention){.term = match.term,
-                                                        .start = at,
-                                                        .end = at + match.length,
-                                                        .clause = clause,
-                                                        .denied_inside = match.denied};
-            mentions->items = items;
-            at += match.length;
-        }
+/* The list's words in one text, on the way from clause to clause. */
+struct collecting {
+    const struct passage *passage;
+    const struct wordlist *list;
+    struct arena *arena;
+    struct mentions *mentions;
+    struct span part; /* the body part last named in this sentence; length 0: none */
+};
+
+/* Whether a complaint without a body part may stand here: at a clause's start, or behind a mention, a negation
+ * or a word that colours. */
+static bool may_join(const struct collecting *in, size_t start, size_t at) {
+    const struct scope *scope = &in->passage->lexicon->scope;
+    struct span text = plain_span(&in->passage->plain), before = span_between(text, start, at);
+    const struct mentions *mentions = in->mentions;
+    if (at == start || (mentions->count && mentions->items[mentions->count - 1].end == at)) return true;
+    return ends_with_any(before, scope->strong_negations) || ends_with_any(before, scope->weak_negations) ||
+           ends_with_any(before, scope->connectors) ||
+           wordlist_before(&in->list->infixes->words, before, before.length) < before.length;
+}
+
+/* 没尿 of "没尿频" is no finding: behind its negation a word goes on beyond it. */
+static bool hides_denied(const struct collecting *in, struct span text, size_t at, size_t length) {
+    const struct scope *scope = &in->passage->lexicon->scope;
+    struct span rest = span_between(text, at, text.length);
+    size_t strong = starts_with_any(rest, scope->strong_negations);
+    size_t negation = longer(strong, starts_with_any(rest, scope->weak_negations));
+    return negation && negation < length &&
+           negation + infix_match(in->list, text, at + negation).length > length;
+}
+
+static struct word_match match_at(const struct collecting *in, struct span text, size_t start, size_t at) {
+    struct word_match match = infix_match(in->list, text, at);
+    if (match.length && hides_denied(in, text, at, match.length)) return (struct word_match){0};
+    if (match.length || !in->list->infixes || !in->part.length || utf8_continues(text.data[at]) ||
+        !may_join(in, start, at))
+        return match;
+    return infix_match_joined(in->list, in->part, text, at);
+}
+
+static bool add_mention(const struct collecting *in, const struct word_match *match, size_t at,
+                        size_t clause) {
+    struct mentions *mentions = in->mentions;
+    struct mention *items = arena_grow(in->arena, mentions->items, mentions->count, sizeof *items);
+    if (!items) return false;
+    items[mentions->count++] = (struct mention){.term = match->term,
+                                                .start = at,
+                                                .end = at + match->length,
+                                                .clause = clause,
+                                                .denied_inside = match->denied};
+    mentions->items = items;
+    return true;
+}
+
+static bool collect_clause(struct collecting *in, size_t clause) {
+    size_t start = in->passage->clauses[clause].start, end = in->passage->clauses[clause].end;
+    struct span text = span_between(plain_span(&in->passage->plain), 0, end);
+    for (size_t at = start; at < end;) {
+        struct word_match match = match_at(in, text, start, at);
+        size_t part = in->list->infixes ? wordlist_match(&in->list->infixes->body_parts, text, at).length : 0;
+        if (part) in->part = span_between(text, at, at + part);
+        if (match.length && match.term != TERM_NONE && !add_mention(in, &match, at, clause)) return false;
+        at += match.length ? match.length : 1;
     }
     return true;
 }
@@ -228,8 +331,12 @@ static bool collect(const struct passage *passage, const struct wordlist *list, 
 bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
                    struct mentions *mentions) {
     *mentions = (struct mentions){0};
-    if (!collect(passage, list, arena, mentions)) return false;
-    const struct judging judging = {passage, mentions->items};
+    struct collecting in = {.passage = passage, .list = list, .arena = arena, .mentions = mentions};
+    for (size_t clause = 0; clause < passage->n_clauses; clause++) {
+        if (!passage_goes_on(passage, clause)) in.part.length = 0;
+        if (!collect_clause(&in, clause)) return false;
+    }
+    const struct judging judging = {passage, &passage->lexicon->scope, mentions->items, mentions->count};
     for (size_t i = 0; i < mentions->count; i++) judge(&judging, i, &mentions->items[i]);
     return true;
 }

@@ -25,6 +25,7 @@ struct mention {
     size_t shown_end;   /* where it ends: behind a negation that follows */
     size_t clause;
     bool denied_inside; /* "头不疼" for 头疼 */
+    bool from_denying;  /* denied, or doubtful, by a list that another clause opened */
     enum polarity polarity;
 };
 

@@ -1,6 +1,7 @@
 #include "cli/clinic/must_not_miss.h"
 
 enum { MOST_DANGERS = 3 };
+static const double WORTH_ASKING = 0.05;
 
 /* Whether a fired emergency warning speaks of the disease, by its name or an alias. */
 static bool is_named(const struct disease *disease, const struct warnings *warnings) {
@@ -13,13 +14,10 @@ static bool is_named(const struct disease *disease, const struct warnings *warni
     return false;
 }
 
-static bool add_danger(const struct disease *disease, const struct findings *findings, struct arena *arena,
-                       struct dangers *dangers) {
-    struct strings evidence = {0};
-    for (size_t i = 0; i < findings->positive.count; i++)
-        if (disease_weight(disease, findings->positive.items[i].symptom, 0) > 0 &&
-            !strings_add(&evidence, arena, findings->positive.items[i].name))
-            return false;
+static bool add_danger(const struct candidates *candidates, const struct disease *disease,
+                       struct arena *arena, struct dangers *dangers) {
+    struct strings evidence = {0}, against = {0};
+    if (!evidence_find(&candidates->observations, disease, arena, &evidence, &against)) return false;
     struct danger *items = arena_grow(arena, dangers->items, dangers->count, sizeof *items);
     if (!items) return false;
     items[dangers->count++] = (struct danger){disease, evidence};
@@ -27,17 +25,16 @@ static bool add_danger(const struct disease *disease, const struct findings *fin
     return true;
 }
 
-bool dangers_find(const struct kb *kb, const struct patient *patient, const struct findings *findings,
-                  const struct warnings *warnings, struct arena *arena, struct dangers *dangers) {
-    struct candidates candidates;
+bool dangers_find(const struct candidates *candidates, const struct warnings *warnings, struct arena *arena,
+                  struct dangers *dangers) {
+    double least = warnings->urgency == URGENCY_EMERGENCY ? 0 : WORTH_ASKING;
     *dangers = (struct dangers){0};
-    if (warnings->urgency != URGENCY_EMERGENCY) return true;
-    if (!differential_rank(kb, patient, findings, arena, &candidates)) return false;
     for (int named = 1; named >= 0; named--)
-        for (size_t i = 0; i < candidates.count && (named || dangers->count < MOST_DANGERS); i++) {
-            const struct disease *disease = candidates.items[i].disease;
-            if (disease->never_miss && is_named(disease, warnings) == named &&
-                !add_danger(disease, findings, arena, dangers))
+        for (size_t i = 0; i < candidates->count && (named || dangers->count < MOST_DANGERS); i++) {
+            const struct candidate *candidate = &candidates->items[i];
+            bool fits = named || (candidate->support > 0 && candidate->probability >= least);
+            if (candidate->disease->never_miss && fits && is_named(candidate->disease, warnings) == named &&
+                !add_danger(candidates, candidate->disease, arena, dangers))
                 return false;
         }
     return true;

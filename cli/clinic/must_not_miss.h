@@ -1,4 +1,4 @@
-/* Dangerous diseases that stay in view while an emergency warning stands, however low they rank. */
+/* Dangerous diseases that stay in view, however low they rank. */
 #ifndef CLINIC_MUST_NOT_MISS_H
 #define CLINIC_MUST_NOT_MISS_H
 
@@ -7,7 +7,7 @@
 
 struct danger {
     const struct disease *disease;
-    struct strings evidence; /* present symptoms that speak for it; one at least */
+    struct strings evidence; /* for it, in the patient's own words; one at least */
 };
 
 struct dangers {
@@ -15,10 +15,12 @@ struct dangers {
     size_t count;
 };
 
-/* The never-miss diseases of the knowledge base that fit the patient and share a present symptom: first those
- * that a fired emergency warning names, then as the differential ranks them; three at most, or as many as are
- * named. None without an emergency warning. false: memory refused. */
-bool dangers_find(const struct kb *kb, const struct patient *patient, const struct findings *findings,
-                  const struct warnings *warnings, struct arena *arena, struct dangers *dangers);
+/* The never-miss diseases among the candidates: all that a fired emergency warning names; then, three in all,
+ *   - while an emergency warning stands, those that what is seen supports;
+ *   - without one, those that are supported and at least as probable as 1 in 20: few enough to be asked for,
+ *     and above that a missed one costs more than a question;
+ * in the order of the differential. false: memory refused. */
+bool dangers_find(const struct candidates *candidates, const struct warnings *warnings, struct arena *arena,
+                  struct dangers *dangers);
 
 #endif

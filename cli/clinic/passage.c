@@ -46,55 +46,42 @@ static bool divide(struct passage *passage, struct arena *arena) {
 
 /* ---- persons */
 
-static const struct person_word {
-    const char *word;
-    enum person person;
-    char sex;
-} PERSON_WORDS[] = {
-    {"孩子", PERSON_CHILD, 0},     {"宝宝", PERSON_CHILD, 0},     {"小孩", PERSON_CHILD, 0},
-    {"小朋友", PERSON_CHILD, 0},   {"宝贝", PERSON_CHILD, 0},     {"患儿", PERSON_CHILD, 0},
-    {"娃", PERSON_CHILD, 0},       {"儿子", PERSON_CHILD, 'm'},   {"小男孩", PERSON_CHILD, 'm'},
-    {"婴儿", PERSON_CHILD, 0},     {"新生儿", PERSON_CHILD, 0},   {"男婴", PERSON_CHILD, 'm'},
-    {"女婴", PERSON_CHILD, 'f'},   {"男宝", PERSON_CHILD, 'm'},   {"孙子", PERSON_CHILD, 'm'},
-    {"女儿", PERSON_CHILD, 'f'},   {"闺女", PERSON_CHILD, 'f'},   {"小女孩", PERSON_CHILD, 'f'},
-    {"女宝", PERSON_CHILD, 'f'},   {"孙女", PERSON_CHILD, 'f'},   {"我妈", PERSON_MOTHER, 'f'},
-    {"妈妈", PERSON_MOTHER, 'f'},  {"母亲", PERSON_MOTHER, 'f'},  {"老妈", PERSON_MOTHER, 'f'},
-    {"我爸", PERSON_FATHER, 'm'},  {"爸爸", PERSON_FATHER, 'm'},  {"父亲", PERSON_FATHER, 'm'},
-    {"老爸", PERSON_FATHER, 'm'},  {"爱人", PERSON_SPOUSE, 0},    {"老公", PERSON_SPOUSE, 'm'},
-    {"丈夫", PERSON_SPOUSE, 'm'},  {"老婆", PERSON_SPOUSE, 'f'},  {"妻子", PERSON_SPOUSE, 'f'},
-    {"媳妇", PERSON_SPOUSE, 'f'},  {"老人", PERSON_ELDER, 0},     {"爷爷", PERSON_ELDER, 'm'},
-    {"外公", PERSON_ELDER, 'm'},   {"姥爷", PERSON_ELDER, 'm'},   {"奶奶", PERSON_ELDER, 'f'},
-    {"外婆", PERSON_ELDER, 'f'},   {"姥姥", PERSON_ELDER, 'f'},   {"我哥", PERSON_SIBLING, 'm'},
-    {"哥哥", PERSON_SIBLING, 'm'}, {"弟弟", PERSON_SIBLING, 'm'}, {"我姐", PERSON_SIBLING, 'f'},
-    {"姐姐", PERSON_SIBLING, 'f'}, {"妹妹", PERSON_SIBLING, 'f'}, {"同事", PERSON_OTHERS, 0},
-    {"同学", PERSON_OTHERS, 0},    {"邻居", PERSON_OTHERS, 0},    {"朋友", PERSON_OTHERS, 0},
-    {"室友", PERSON_OTHERS, 0},    {"家人", PERSON_OTHERS, 0},    {"家里人", PERSON_OTHERS, 0},
-    {"家族", PERSON_OTHERS, 0},    {"亲戚", PERSON_OTHERS, 0},    {"亲属", PERSON_OTHERS, 0},
-    {"别人", PERSON_OTHERS, 0},
-};
-
 /* The person word at the start of a span; its length, or 0. */
-static size_t read_person(struct span text, enum person *person, char *sex) {
-    static const char *const SELF[] = {"我自己", "自己", "本人", "我", NULL};
-    size_t longest = starts_with_any(text, SELF);
+static size_t read_person(const struct scope *scope, struct span text, enum person *person, char *sex) {
+    size_t longest = starts_with_any(text, scope->self);
     *person = PERSON_SELF;
     *sex = 0;
     if (utf8_continues(text.data[0])) return 0;
-    for (size_t i = 0; i < sizeof PERSON_WORDS / sizeof *PERSON_WORDS; i++) {
-        struct span word = span_of(PERSON_WORDS[i].word);
-        if (word.length <= longest || !span_starts(text, word)) continue;
-        longest = word.length;
-        *person = PERSON_WORDS[i].person;
-        *sex = PERSON_WORDS[i].sex;
+    for (size_t i = 0; i < scope->n_persons; i++) {
+        const struct person_word *known = &scope->persons[i];
+        if (known->word.length <= longest || !span_starts(text, known->word)) continue;
+        longest = known->word.length;
+        *person = known->person;
+        *sex = known->sex;
     }
     return longest;
+}
+
+bool person_may_be(enum person a, enum person b) {
+    bool a_grown = a == PERSON_MOTHER || a == PERSON_FATHER || a == PERSON_SPOUSE;
+    bool b_grown = b == PERSON_MOTHER || b == PERSON_FATHER || b == PERSON_SPOUSE;
+    return a == b || (a == PERSON_ELDER && b_grown) || (b == PERSON_ELDER && a_grown);
+}
+
+bool passage_goes_on(const struct passage *passage, size_t i) {
+    static const char *const SENTENCE_ENDS[] = {"。", ".", "!", "?", "\n", ";", NULL};
+    if (i == 0) return false;
+    size_t end = passage->clauses[i - 1].end;
+    return !contains_any(span_between(plain_span(&passage->plain), end, passage->clauses[i].start),
+                         SENTENCE_ENDS);
 }
 
 static bool find_persons(struct passage *passage, struct arena *arena) {
     struct span text = plain_span(&passage->plain);
     for (size_t at = 0; at < text.length;) {
         struct person_mention found = {.start = at};
-        size_t length = read_person(span_between(text, at, text.length), &found.person, &found.sex);
+        size_t length = read_person(&passage->lexicon->scope, span_between(text, at, text.length),
+                                    &found.person, &found.sex);
         at += length ? length : 1;
         if (length == 0) continue;
         struct person_mention *persons =
@@ -121,8 +108,22 @@ const struct person_mention *passage_person(const struct passage *passage, size_
 
 /* The first symptom at or after `from`; text.length when there is none. */
 static size_t next_symptom(struct span text, const struct wordlist *symptoms, size_t from) {
-    while (from < text.length && infix_match(symptoms, text, from).length == 0) from++;
+    struct word_match match = {0};
+    while (from < text.length) {
+        match = infix_match(symptoms, text, from);
+        if (match.length && match.term != TERM_NONE) break;
+        from += match.length ? match.length : 1;
+    }
     return from;
+}
+
+/* "生完孩子两周" and "照顾孩子累了" speak of the one who does it. */
+static bool is_cared_for(const struct passage *passage, const struct person_mention *person) {
+    static const char *const CARING[] = {"生",   "生完", "生了", "生下", "怀",   "怀了", "带",   "带着",
+                                         "抱",   "抱着", "照顾", "喂",   "送",   "接",   "陪",   "背",
+                                         "和",   "跟",   "与",   "像",   "带的", "接送", "生过", "教",
+                                         "看着", "哄",   "奶",   "刚生", "生第", "二胎", NULL};
+    return ends_with_any(span_between(plain_span(&passage->plain), 0, person->start), CARING) != 0;
 }
 
 /* The patient is the last person named before the first symptom ("帮我妈问一下,头痛三天"), unless that is a
@@ -131,6 +132,7 @@ static void find_patient(struct passage *passage, const struct wordlist *symptom
     struct span text = plain_span(&passage->plain);
     size_t first = next_symptom(text, symptoms, 0);
     const struct person_mention *named = passage_person(passage, 0, first);
+    while (named && is_cared_for(passage, named)) named = passage_person(passage, 0, named->start);
     if (!named) return;
     passage->patient = named->person;
     passage->patient_sex = named->sex;
@@ -142,17 +144,18 @@ static void find_patient(struct passage *passage, const struct wordlist *symptom
         const struct person_mention *subject = passage_person(passage, clause.start, symptom);
         if (symptom == clause.end || !subject || subject->person != PERSON_SELF) continue;
         passage->patient = PERSON_SELF;
+        passage->patient_sex = 0;
         return;
     }
 }
 
 bool passage_open(struct passage *passage, struct arena *arena, struct span source,
-                  const struct wordlist *symptoms) {
-    *passage = (struct passage){.source = source};
+                  const struct lexicon *lexicon) {
+    *passage = (struct passage){.lexicon = lexicon, .source = source};
     if (!text_plain(arena, source, &passage->plain) || !divide(passage, arena) ||
         !find_persons(passage, arena))
         return false;
-    find_patient(passage, symptoms);
+    find_patient(passage, &lexicon->symptoms);
     return true;
 }
 

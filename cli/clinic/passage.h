@@ -2,23 +2,11 @@
 #ifndef CLINIC_PASSAGE_H
 #define CLINIC_PASSAGE_H
 
-#include "cli/clinic/wordlist.h"
+#include "cli/clinic/lexicon.h"
 
 /* [start, end) of the plain text, its separator left out. */
 struct clause {
     size_t start, end;
-};
-
-/* Whom a text may speak of besides the person who speaks. */
-enum person {
-    PERSON_SELF,
-    PERSON_CHILD,
-    PERSON_MOTHER,
-    PERSON_FATHER,
-    PERSON_SPOUSE,
-    PERSON_ELDER,
-    PERSON_SIBLING,
-    PERSON_OTHERS
 };
 
 /* A word for a person, in the order of the text. */
@@ -29,6 +17,7 @@ struct person_mention {
 };
 
 struct passage {
+    const struct lexicon *lexicon;
     struct span source;
     struct plain_text plain;
     struct clause *clauses;
@@ -41,7 +30,13 @@ struct passage {
 
 /* source: checked text that outlives the passage. false: memory refused. */
 bool passage_open(struct passage *passage, struct arena *arena, struct span source,
-                  const struct wordlist *symptoms);
+                  const struct lexicon *lexicon);
+
+/* Whether clause i goes on with the sentence of the clause before it. */
+bool passage_goes_on(const struct passage *passage, size_t i);
+
+/* Whether a word for one may mean the other: 老人 and 父亲. */
+bool person_may_be(enum person a, enum person b);
 
 /* A part of the plain text in the patient's own writing. */
 struct span passage_source(const struct passage *passage, size_t start, size_t end);

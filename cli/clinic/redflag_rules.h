@@ -27,6 +27,7 @@ enum {
 struct condition {
     enum condition_kind kind;
     size_t sign;
+    bool or_over; /* also when it is over by now */
     int quantity;
     bool at_least; /* else: below */
     double bound;

@@ -24,6 +24,8 @@ static int compare_sightings(const void *left, const void *right) {
 
 struct checking {
     const struct redflags *redflags;
+    const struct passage *passage;
+    size_t n_signs; /* a sign that was present and is over has its number plus this */
     struct sighting *sightings;
     size_t n_sightings;
     const struct patient *patient;
@@ -39,13 +41,13 @@ static bool add_sighting(struct checking *in, struct arena *arena, size_t sign, 
 }
 
 /* A sign and the terms that include it. They include only what stands before them, so this ends. */
-static bool add_sign(struct checking *in, struct arena *arena, size_t sign, size_t clause) {
-    if (!add_sighting(in, arena, sign, clause)) return false;
-    size_t n_symptoms = in->redflags->symptoms->n_terms;
+static bool add_sign(struct checking *in, struct arena *arena, size_t sign, size_t clause, bool over) {
+    if (!add_sighting(in, arena, over ? sign + in->n_signs : sign, clause)) return false;
+    size_t n_symptoms = in->redflags->lexicon->symptoms.n_terms;
     for (size_t cue = 0; cue < in->redflags->cues.n_terms; cue++)
         for (size_t i = 0; i < in->redflags->terms[cue].n_includes; i++)
             if (in->redflags->terms[cue].includes[i] == sign &&
-                !add_sign(in, arena, n_symptoms + cue, clause))
+                !add_sign(in, arena, n_symptoms + cue, clause, over))
                 return false;
     return true;
 }
@@ -59,20 +61,31 @@ static bool belongs_to_symptom(const struct mentions *symptoms, size_t *next, co
     return !(cue->start <= symptom->start && symptom->end <= cue->end);
 }
 
+/* What is uncertain counts as present: a red flag is to be looked at. */
+static bool see(struct checking *in, struct arena *arena, const struct mention *mention, size_t sign) {
+    switch (mention->polarity) {
+    case POLARITY_PRESENT:
+    case POLARITY_UNCERTAIN: return add_sign(in, arena, sign, mention->clause, false);
+    case POLARITY_RESOLVED: return add_sign(in, arena, sign, mention->clause, true);
+    case POLARITY_DENIED:
+    case POLARITY_PAST:
+    case POLARITY_HYPOTHETICAL:
+    case POLARITY_OTHER: break;
+    }
+    return true;
+}
+
 static bool see_all(struct checking *in, const struct passage *passage, struct arena *arena) {
     struct mentions symptoms, cues;
-    if (!mentions_find(passage, in->redflags->symptoms, arena, &symptoms) ||
+    if (!mentions_find(passage, &in->redflags->lexicon->symptoms, arena, &symptoms) ||
         !mentions_find(passage, &in->redflags->cues, arena, &cues))
         return false;
     for (size_t i = 0; i < symptoms.count; i++)
-        if (symptoms.items[i].polarity == POLARITY_PRESENT &&
-            !add_sign(in, arena, symptoms.items[i].term, symptoms.items[i].clause))
-            return false;
-    size_t next = 0;
+        if (!see(in, arena, &symptoms.items[i], symptoms.items[i].term)) return false;
+    size_t next = 0, n_symptoms = in->redflags->lexicon->symptoms.n_terms;
     for (size_t i = 0; i < cues.count; i++)
         if (!belongs_to_symptom(&symptoms, &next, &cues.items[i]) &&
-            cues.items[i].polarity == POLARITY_PRESENT &&
-            !add_sign(in, arena, in->redflags->symptoms->n_terms + cues.items[i].term, cues.items[i].clause))
+            !see(in, arena, &cues.items[i], n_symptoms + cues.items[i].term))
             return false;
     if (in->n_sightings) qsort(in->sightings, in->n_sightings, sizeof *in->sightings, compare_sightings);
     return true;
@@ -92,18 +105,29 @@ static size_t first_sighting(const struct checking *in, size_t sign, size_t clau
     return low;
 }
 
-/* Whether a sign is present in the clause, or anywhere for ANY_CLAUSE. */
+/* How many clauses of a sentence may lie between two signs that belong together. */
+enum { NEAR_CLAUSES = 2 };
+
+/* Whether a sign is present near the clause, in its sentence; anywhere for ANY_CLAUSE. */
 #define ANY_CLAUSE SIZE_MAX
 static bool is_seen(const struct checking *in, size_t sign, size_t clause) {
-    size_t i = first_sighting(in, sign, clause == ANY_CLAUSE ? 0 : clause);
-    return i < in->n_sightings && in->sightings[i].sign == sign &&
-           (clause == ANY_CLAUSE || in->sightings[i].clause == clause);
+    size_t first = 0, last = SIZE_MAX;
+    if (clause != ANY_CLAUSE) {
+        for (first = clause; first > 0 && clause - first < NEAR_CLAUSES; first--)
+            if (!passage_goes_on(in->passage, first)) break;
+        for (last = clause; last + 1 < in->passage->n_clauses && last - clause < NEAR_CLAUSES; last++)
+            if (!passage_goes_on(in->passage, last + 1)) break;
+    }
+    size_t i = first_sighting(in, sign, first);
+    return i < in->n_sightings && in->sightings[i].sign == sign && in->sightings[i].clause <= last;
 }
 
 static bool condition_holds(const struct checking *in, const struct condition *condition, size_t clause) {
     double value;
     switch (condition->kind) {
-    case CONDITION_SIGN: return is_seen(in, condition->sign, clause);
+    case CONDITION_SIGN:
+        return is_seen(in, condition->sign, clause) ||
+               (condition->or_over && is_seen(in, condition->sign + in->n_signs, clause));
     case CONDITION_SEX: return in->patient->sex == condition->sex;
     case CONDITION_PREGNANT: return in->patient->pregnancy == PREGNANCY_YES;
     case CONDITION_QUANTITY:
@@ -156,12 +180,14 @@ static bool add_warnings(const struct checking *in, char level, struct arena *ar
     return true;
 }
 
-bool redflags_check(const struct redflags *redflags, const struct passage *passage,
-                    const struct patient *patient, const struct findings *findings, struct arena *arena,
-                    struct warnings *warnings) {
+static bool begin_checking(struct checking *in, const struct redflags *redflags,
+                           const struct passage *passage, const struct patient *patient,
+                           const struct findings *findings, struct arena *arena) {
     const struct vitals *vitals = &findings->vitals;
-    struct checking in = {
+    *in = (struct checking){
         .redflags = redflags,
+        .passage = passage,
+        .n_signs = redflags->lexicon->symptoms.n_terms + redflags->cues.n_terms,
         .patient = patient,
         .quantities = {[QUANTITY_AGE] = patient_years(patient),
                        [QUANTITY_COURSE] = longest_course(findings),
@@ -172,13 +198,91 @@ bool redflags_check(const struct redflags *redflags, const struct passage *passa
                        [QUANTITY_RESPIRATION] = vitals->respiratory_rate,
                        [QUANTITY_OXYGEN] = vitals->spo2},
     };
+    return see_all(in, passage, arena);
+}
+
+static enum urgency urgency_of(char level) {
+    return level == 'E' ? URGENCY_EMERGENCY : level == 'U' ? URGENCY_URGENT : URGENCY_ROUTINE;
+}
+
+bool redflags_check(const struct redflags *redflags, const struct passage *passage,
+                    const struct patient *patient, const struct findings *findings, struct arena *arena,
+                    struct warnings *warnings) {
+    struct checking in;
     *warnings = (struct warnings){0};
-    if (!see_all(&in, passage, arena) || !add_warnings(&in, 'E', arena, warnings) ||
-        !add_warnings(&in, 'U', arena, warnings) || !add_warnings(&in, 'R', arena, warnings))
+    if (!begin_checking(&in, redflags, passage, patient, findings, arena) ||
+        !add_warnings(&in, 'E', arena, warnings) || !add_warnings(&in, 'U', arena, warnings) ||
+        !add_warnings(&in, 'R', arena, warnings))
         return false;
-    if (warnings->count)
-        warnings->urgency = warnings->items[0].level == 'E'   ? URGENCY_EMERGENCY
-                            : warnings->items[0].level == 'U' ? URGENCY_URGENT
-                                                              : URGENCY_ROUTINE;
+    if (warnings->count) warnings->urgency = urgency_of(warnings->items[0].level);
+    return true;
+}
+
+/* ---- what is missing to a rule */
+
+/* The one condition that keeps a rule from firing while the chief complaint fulfils another; NULL when there is
+ * none. chief: what that complaint alone shows. */
+static const struct alternatives *lacking(const struct checking *in, const struct checking *chief,
+                                          const struct redflag_rule *rule) {
+    const struct alternatives *found = NULL;
+    bool about_chief = false;
+    for (size_t i = 0; i < rule->n_all; i++) {
+        bool held = false;
+        for (size_t j = 0; j < rule->all[i].count; j++) {
+            const struct alternative *alternative = &rule->all[i].items[j];
+            if (!alternative_holds(in, alternative)) continue;
+            held = true;
+            const struct condition *first = &alternative->conditions[0];
+            about_chief =
+                about_chief || (first->kind == CONDITION_SIGN && is_seen(chief, first->sign, ANY_CLAUSE));
+        }
+        if (held) continue;
+        if (found) return NULL;
+        found = &rule->all[i];
+    }
+    return about_chief ? found : NULL;
+}
+
+/* The symptoms that a sign stands for. */
+static bool add_missing(const struct checking *in, size_t sign, const struct redflag_rule *rule,
+                        struct arena *arena, struct missing_signs *missing) {
+    size_t n_symptoms = in->redflags->lexicon->symptoms.n_terms;
+    if (sign >= n_symptoms) {
+        const struct redflag_term *term = &in->redflags->terms[sign - n_symptoms];
+        for (size_t i = 0; i < term->n_includes; i++)
+            if (!add_missing(in, term->includes[i], rule, arena, missing)) return false;
+        return true;
+    }
+    struct missing_sign *items = arena_grow(arena, missing->items, missing->count, sizeof *items);
+    if (!items) return false;
+    missing->items = items;
+    items[missing->count++] =
+        (struct missing_sign){in->redflags->lexicon->symptoms.terms[sign], rule->message};
+    return true;
+}
+
+bool redflags_missing(const struct redflags *redflags, const struct passage *passage,
+                      const struct patient *patient, const struct findings *findings, const char *chief,
+                      enum urgency urgency, struct arena *arena, struct missing_signs *missing) {
+    struct checking in, alone = {.redflags = redflags, .passage = passage};
+    size_t sign = chief ? wordlist_find(&redflags->lexicon->symptoms, span_of(chief)) : TERM_NONE;
+    *missing = (struct missing_signs){0};
+    if (sign == TERM_NONE) return true;
+    if (!begin_checking(&in, redflags, passage, patient, findings, arena) ||
+        !add_sign(&alone, arena, sign, 0, false))
+        return false;
+    qsort(alone.sightings, alone.n_sightings, sizeof *alone.sightings, compare_sightings);
+    for (size_t i = 0; i < redflags->n_rules; i++) {
+        const struct redflag_rule *rule = &redflags->rules[i];
+        if (urgency_of(rule->level) <= urgency) continue;
+        const struct alternatives *condition = lacking(&in, &alone, rule);
+        for (size_t j = 0; condition && j < condition->count; j++) {
+            const struct alternative *alternative = &condition->items[j];
+            bool one_sign =
+                alternative->n_conditions == 1 && alternative->conditions[0].kind == CONDITION_SIGN;
+            if (one_sign && !add_missing(&in, alternative->conditions[0].sign, rule, arena, missing))
+                return false;
+        }
+    }
     return true;
 }

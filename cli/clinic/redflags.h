@@ -1,5 +1,5 @@
 /* Red flags: rules over present findings that show a doctor first what may be dangerous, whatever the model
- * says. They speak the compiled-in knowledge base's symptoms, even when a clinic replaces its diseases. */
+ * says. They speak of the lexicon's symptoms, whatever knowledge base a clinic has. */
 #ifndef CLINIC_REDFLAGS_H
 #define CLINIC_REDFLAGS_H
 
@@ -29,27 +29,45 @@ struct redflag_term;
 
 /* Owned by the arena it was loaded into. */
 struct redflags {
-    const struct wordlist *symptoms; /* the compiled-in ones */
-    struct wordlist cues;            /* the rules' own terms */
-    struct redflag_term *terms;      /* [cues.n_terms] */
+    const struct lexicon *lexicon; /* whose symptoms the rules speak of */
+    struct wordlist cues;          /* the rules' own terms */
+    struct redflag_term *terms;    /* [cues.n_terms] */
     struct redflag_rule *rules;
     size_t n_rules;
 };
 
-/* Reads rules of schema youtu.redflags/1. A term has words of its own and may include symptoms and earlier
+/* Reads rules of schema youtu.redflags/1. A term has words of its own (patterns, classes.h) and may include symptoms and earlier
  * terms. A rule's "all" lists conditions, all of which must hold; a condition is alternatives divided by '|';
  * an alternative is
  *   NAME            a symptom or term that is present
- *   NAME+NAME       both in one clause
+ *   ~NAME           the same, or it was and is over by now
+ *   NAME+NAME       both in one sentence, two clauses apart at most
  *   QUANTITY>=N     or QUANTITY<N; of 年龄 (years), 病程 (days), 体温, 收缩压, 舒张压, 心率, 呼吸, 血氧;
  *                   false while the quantity is unknown
  *   男, 女, 怀孕    what is known of the patient. */
 bool redflags_load(struct redflags *redflags, struct arena *arena, struct span text, const char *source,
-                   const struct wordlist *symptoms, struct failure *failure);
+                   const struct lexicon *lexicon, struct failure *failure);
 
 /* Runs all rules. false: memory refused. */
 bool redflags_check(const struct redflags *redflags, const struct passage *passage,
                     const struct patient *patient, const struct findings *findings, struct arena *arena,
                     struct warnings *warnings);
+
+/* A symptom that alone keeps a rule from firing. */
+struct missing_sign {
+    const char *symptom, *message; /* the rule's */
+};
+
+struct missing_signs {
+    struct missing_sign *items;
+    size_t count;
+};
+
+/* The symptoms, mentioned or not, whose presence alone would raise the urgency: that of a rule of a higher one
+ * all of whose other conditions hold, one of them by the chief complaint (a symptom's name; NULL: none). In the
+ * order of the rules. false: memory refused. */
+bool redflags_missing(const struct redflags *redflags, const struct passage *passage,
+                      const struct patient *patient, const struct findings *findings, const char *chief,
+                      enum urgency urgency, struct arena *arena, struct missing_signs *missing);
 
 #endif

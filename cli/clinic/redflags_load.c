@@ -14,10 +14,10 @@ struct loading {
 };
 
 static size_t find_sign(const struct redflags *redflags, struct span name) {
-    size_t term = wordlist_find(redflags->symptoms, name);
+    size_t term = wordlist_find(&redflags->lexicon->symptoms, name);
     if (term != TERM_NONE) return term;
     term = wordlist_find(&redflags->cues, name);
-    return term == TERM_NONE ? TERM_NONE : redflags->symptoms->n_terms + term;
+    return term == TERM_NONE ? TERM_NONE : redflags->lexicon->symptoms.n_terms + term;
 }
 
 static bool load_term(const struct loading *in, const struct record *entry) {
@@ -43,7 +43,9 @@ static bool load_term(const struct loading *in, const struct record *entry) {
     if (!wordlist_add_term(cues, in->arena, name, &cue) || !wordlist_add_word(cues, in->arena, cue, name))
         return fail_memory(in->failure);
     for (size_t i = 0; i < words.count; i++)
-        if (!wordlist_add_word(cues, in->arena, cue, words.items[i])) return fail_memory(in->failure);
+        if (!lexicon_add_word(in->redflags->lexicon, cues, cue, words.items[i], entry->place, in->arena,
+                              in->failure))
+            return false;
     return true;
 }
 
@@ -73,7 +75,10 @@ static bool parse_condition(const struct redflags *redflags, struct span text, s
     if (span_is(text, "女"))
         return *condition = (struct condition){.kind = CONDITION_SEX, .sex = SEX_FEMALE}, true;
     if (parse_quantity(text, condition)) return true;
-    *condition = (struct condition){.kind = CONDITION_SIGN, .sign = find_sign(redflags, text)};
+    bool or_over = span_starts(text, span_of("~"));
+    if (or_over) text = span_between(text, 1, text.length);
+    *condition =
+        (struct condition){.kind = CONDITION_SIGN, .sign = find_sign(redflags, text), .or_over = or_over};
     return condition->sign != TERM_NONE;
 }
 
@@ -154,8 +159,8 @@ static bool load_all(const struct loading *in, const struct record *root) {
 }
 
 bool redflags_load(struct redflags *redflags, struct arena *arena, struct span text, const char *source,
-                   const struct wordlist *symptoms, struct failure *failure) {
-    *redflags = (struct redflags){.symptoms = symptoms};
+                   const struct lexicon *lexicon, struct failure *failure) {
+    *redflags = (struct redflags){.lexicon = lexicon};
     json_t *document = document_parse(text, source, "youtu.redflags/1", failure);
     if (!document) return false;
     struct record root = record_root(document, source);

@@ -6,6 +6,11 @@
 /* The most tests taken from the knowledge base. */
 enum { MOST_TESTS = 4 };
 
+const char *finish_name(enum report_finish finish) {
+    static const char *const NAMES[] = {NULL, "end", "length", "context_full", "interrupted"};
+    return NAMES[finish];
+}
+
 /* RFC 9562, version 4. */
 static char *new_uuid(struct arena *arena) {
     unsigned char b[16];
@@ -37,6 +42,16 @@ static void suggest_tests(struct report *report) {
     if (report->n_tests > MOST_TESTS) report->n_tests = MOST_TESTS;
 }
 
+static bool choose_questions(struct report *report, const struct clinic *clinic,
+                             const struct passage *passage) {
+    struct missing_signs missing;
+    size_t chief = report->candidates.observations.chief;
+    return redflags_missing(&clinic->redflags, passage, &report->patient, &report->findings,
+                            chief == TERM_NONE ? NULL : clinic->kb.symptoms.terms[chief],
+                            report->warnings.urgency, &report->arena, &missing) &&
+           questions_choose(&report->candidates, &missing, &report->arena, &report->questions);
+}
+
 bool report_begin(struct report *report, const struct clinic *clinic, const struct patient *patient,
                   const char *department, struct span input, double threshold, struct failure *failure) {
     *report = (struct report){.patient = *patient,
@@ -48,19 +63,19 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     report->id = new_uuid(arena);
     report->created = local_time(arena);
     struct passage passage;
-    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->kb.symptoms) ||
+    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->lexicon) ||
         !findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
         !chart_divide(&passage, &report->findings, arena, &report->chart) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
-        !dangers_find(&clinic->kb, &report->patient, &report->findings, &report->warnings, arena,
-                      &report->must_not_miss))
+        !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
+                           &report->candidates) ||
+        !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss) ||
+        !choose_questions(report, clinic, &passage))
         return fail_memory(failure);
-    struct check_request request = {.kb = &clinic->kb,
-                                    .patient = &report->patient,
-                                    .findings = &report->findings,
-                                    .threshold = threshold};
+    struct check_request request = {
+        .kb = &clinic->kb, .candidates = &report->candidates, .threshold = threshold};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
     suggest_tests(report);
     report->department_proposed = !department;
@@ -68,6 +83,17 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
         report->department = department_propose(&clinic->departments, &report->patient,
                                                 report->warnings.urgency, &report->differential);
     return true;
+}
+
+/* What the knowledge base does not have and the filters did not let through, "布洛芬0.3g", is no diagnosis. */
+static void drop_filtered_names(struct differential *differential, struct span narrative) {
+    size_t kept = 0;
+    for (size_t i = 0; i < differential->count; i++) {
+        const struct diagnosis *diagnosis = &differential->items[i];
+        if (diagnosis->disease || span_find(narrative, span_of(diagnosis->name), 0) != SIZE_MAX)
+            differential->items[kept++] = *diagnosis;
+    }
+    differential->count = kept;
 }
 
 bool report_complete(struct report *report, const struct clinic *clinic, const struct model_output *output,
@@ -82,14 +108,16 @@ bool report_complete(struct report *report, const struct clinic *clinic, const s
         return fail_memory(failure);
     report->removed = *output->removed;
     struct check_request request = {.kb = &clinic->kb,
-                                    .patient = &report->patient,
-                                    .findings = &report->findings,
+                                    .candidates = &report->candidates,
                                     .threshold = threshold,
                                     .answer = &answer,
                                     .answer_text = output->answer,
                                     .marks = output->marks,
-                                    .n_marks = output->n_marks};
+                                    .n_marks = output->n_marks,
+                                    .scores = output->scores,
+                                    .n_scores = output->n_scores};
     if (!checks_run(&request, arena, &report->differential)) return fail_memory(failure);
+    drop_filtered_names(&report->differential, output->narrative);
     suggest_tests(report);
     if (shown.n_tests) {
         report->tests = shown.tests;

@@ -6,6 +6,7 @@
 #include "cli/clinic/clinic.h"
 #include "cli/clinic/doses.h"
 #include "cli/clinic/must_not_miss.h"
+#include "cli/clinic/questions.h"
 #include "cli/clinic/chart.h"
 
 #define REPORT_DISCLAIMER "本系统为辅助工具,不替代医生诊断,所有输出须由医生复核。"
@@ -22,10 +23,15 @@ enum report_finish {
     FINISH_INTERRUPTED /* the user stopped it */
 };
 
+/* "end", "length", "context_full", "interrupted"; NULL when the model was not asked. */
+const char *finish_name(enum report_finish finish);
+
 /* Which model answered; all NULL when none did. */
 struct report_model {
     const char *name, *dtype, *device;
-    const char *notice; /* to be shown with every answer; NULL when there is none */
+    const char *notice;  /* to be shown with every answer; NULL when there is none */
+    const char *adapter; /* LoRA, and its scale; NULL without one */
+    double adapter_scale;
 };
 
 struct report_usage {
@@ -47,8 +53,10 @@ struct report {
     struct strings prompt_cuts; /* what else the prompt had no room for: sentences for a person */
     struct findings findings;
     struct warnings warnings;
+    struct candidates candidates; /* as the findings rank them */
     struct dangers must_not_miss;
     struct differential differential;
+    struct questions questions;
     struct suggested_test *tests;
     size_t n_tests;
     const char *narrative; /* the model's answer after the filters; "" without one */
@@ -73,6 +81,8 @@ struct model_output {
     struct span narrative; /* the answer after the filters */
     struct span reasoning; /* data NULL when it was not asked to reason */
     const struct removals *removed;
+    const struct name_score *scores; /* [n_scores] */
+    size_t n_scores;
 };
 
 /* Takes the model's answer into the differential and the tests. */

@@ -106,11 +106,31 @@ bool text_check(struct span text, const char *where, struct failure *failure) {
     return true;
 }
 
+/* The simplified form of a traditional character, or the character itself. */
+static uint32_t simplified(uint32_t c) {
+    static const struct {
+        uint16_t traditional, simplified;
+    } FORMS[] = {
+#include "cli/clinic/traditional.inc"
+    };
+    size_t low = 0, high = sizeof FORMS / sizeof *FORMS;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (FORMS[middle].traditional == c) return FORMS[middle].simplified;
+        if (FORMS[middle].traditional < c)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return c;
+}
+
 /* The plain form of a character; 0 when it is dropped. */
 static uint32_t plain_character(uint32_t c) {
     if (is_invisible(c)) return 0;
     if (c != '\n' && is_blank(c)) return ' ';
     if (c == 0x301C || c == 0x2013 || c == 0x2014) return '-'; /* wave dash, en dash, em dash */
+    if (c >= 0x3400 && c <= 0x9FFF) return simplified(c);
     if (c >= 0xFF01 && c <= 0xFF5E) c -= 0xFEE0;
     return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 }

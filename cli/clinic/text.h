@@ -70,7 +70,7 @@ size_t utf8_write(uint32_t character, char out[4]);
  * names its source in the message, which gives the byte offset of what is wrong. */
 bool text_check(struct span text, const char *where, struct failure *failure);
 
-/* A text in which rules match: full-width forms are ASCII, Latin letters lower case, zero-width characters
+/* A text in which rules match: full-width forms are ASCII, traditional characters simplified, Latin letters lower case, zero-width characters
  * gone, every blank but the line end a space. */
 struct plain_text {
     char *data;

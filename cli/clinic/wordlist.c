@@ -2,13 +2,35 @@
 
 #include <stdlib.h>
 
-bool wordlist_add_word(struct wordlist *list, struct arena *arena, size_t term, const char *word) {
+bool wordlist_add_phrase(struct wordlist *list, struct arena *arena, size_t term, const char *word,
+                         bool written, bool denies) {
     struct plain_text plain;
     if (!text_plain(arena, span_of(word), &plain)) return false;
     struct word *words = arena_grow(arena, list->words, list->n_words, sizeof *words);
     if (!words) return false;
-    words[list->n_words++] = (struct word){plain_span(&plain), term};
+    words[list->n_words++] = (struct word){plain_span(&plain), term, denies, written};
     list->words = words;
+    return true;
+}
+
+bool wordlist_add_word(struct wordlist *list, struct arena *arena, size_t term, const char *word) {
+    return wordlist_add_phrase(list, arena, term, word, true, false);
+}
+
+bool wordlist_copy(struct wordlist *list, struct arena *arena, const struct wordlist *from) {
+    *list = (struct wordlist){.infixes = from->infixes};
+    for (size_t i = 0; i < from->n_terms; i++) {
+        const char **terms = arena_grow(arena, list->terms, list->n_terms, sizeof *terms);
+        if (!terms) return false;
+        list->terms = terms;
+        terms[list->n_terms++] = from->terms[i];
+    }
+    for (size_t i = 0; i < from->n_words; i++) {
+        struct word *words = arena_grow(arena, list->words, list->n_words, sizeof *words);
+        if (!words) return false;
+        list->words = words;
+        words[list->n_words++] = from->words[i];
+    }
     return true;
 }
 
@@ -35,16 +57,26 @@ static int compare_words(const void *left, const void *right) {
     int order = memcmp(a->text.data, b->text.data, shared);
     if (order) return order;
     if (a->text.length != b->text.length) return a->text.length < b->text.length ? -1 : 1;
-    return a->term < b->term ? -1 : a->term > b->term;
+    if (a->written != b->written) return a->written ? -1 : 1;
+    return a->term > b->term ? -1 : a->term < b->term;
+}
+
+static bool same_text(const struct word *a, const struct word *b) {
+    return a->text.length == b->text.length && memcmp(a->text.data, b->text.data, a->text.length) == 0;
 }
 
 const struct word *wordlist_sort(struct wordlist *list, size_t *other) {
     struct word *words = list->words;
+    size_t kept = 0;
     if (list->n_words) qsort(words, list->n_words, sizeof *words, compare_words);
-    for (size_t i = 1; i < list->n_words; i++)
-        if (words[i].term != words[i - 1].term && span_starts(words[i].text, words[i - 1].text) &&
-            words[i].text.length == words[i - 1].text.length)
-            return *other = words[i - 1].term, &words[i];
+    for (size_t i = 0; i < list->n_words; i++) {
+        const struct word *before = kept ? &words[kept - 1] : NULL;
+        if (!before || !same_text(before, &words[i]))
+            words[kept++] = words[i];
+        else if (before->term != words[i].term && before->written && words[i].written)
+            return *other = words[i].term, before;
+    }
+    list->n_words = kept;
     return NULL;
 }
 
@@ -62,19 +94,29 @@ static size_t first_with_byte(const struct word *words, size_t low, size_t high,
     return low;
 }
 
-size_t wordlist_match(const struct wordlist *list, struct span text, size_t at, size_t *term) {
+struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at) {
     const struct word *words = list->words;
-    size_t low = 0, high = list->n_words, longest = 0;
-    if (at < text.length && utf8_continues(text.data[at])) return 0;
+    struct word_match longest = {0};
+    size_t low = 0, high = list->n_words;
+    if (at < text.length && utf8_continues(text.data[at])) return longest;
     for (size_t depth = 0; low < high && at + depth < text.length; depth++) {
         unsigned byte = (unsigned char)text.data[at + depth];
         low = first_with_byte(words, low, high, depth, byte);
         high = first_with_byte(words, low, high, depth, byte + 1);
-        /* A word that ends here sorts before those that go on; the same word may stand twice. */
-        while (low < high && words[low].text.length == depth + 1) {
-            longest = depth + 1;
-            *term = words[low++].term;
+        /* A word that ends here sorts before those that go on. */
+        if (low < high && words[low].text.length == depth + 1) {
+            longest = (struct word_match){depth + 1, words[low].term, words[low].denies};
+            low++;
         }
     }
     return longest;
+}
+
+size_t wordlist_before(const struct wordlist *list, struct span text, size_t end) {
+    size_t longest = 0;
+    struct span before = span_between(text, 0, end);
+    for (size_t i = 0; i < list->n_words; i++)
+        if (list->words[i].text.length > longest && span_ends(before, list->words[i].text))
+            longest = list->words[i].text.length;
+    return end - longest;
 }

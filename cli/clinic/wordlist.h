@@ -11,6 +11,13 @@
 struct word {
     struct span text; /* in plain form */
     size_t term;
+    bool denies;  /* says that the term is absent: "胃口好" */
+    bool written; /* word for word in the data, not by a pattern */
+};
+
+struct word_match {
+    size_t length, term; /* length 0: none; TERM_NONE: a word that is passed over */
+    bool denied;         /* by the word itself, or by one inside it */
 };
 
 struct infixes;
@@ -31,14 +38,26 @@ bool wordlist_add_term(struct wordlist *list, struct arena *arena, const char *n
 /* Adds one more word for a term. false: memory refused. */
 bool wordlist_add_word(struct wordlist *list, struct arena *arena, size_t term, const char *word);
 
+/* Adds a phrase that a pattern means, or, unless `denies`, one that says the term's absence. A word that is
+ * written out beats a pattern's; of two terms' patterns the later term's holds, so that the special may stand
+ * behind the general. false: memory refused. */
+bool wordlist_add_phrase(struct wordlist *list, struct arena *arena, size_t term, const char *phrase,
+                         bool written, bool denies);
+
+/* Fills an empty list with all of another's, which stays as it is. false: memory refused. */
+bool wordlist_copy(struct wordlist *list, struct arena *arena, const struct wordlist *from);
+
 /* The term with this name, or TERM_NONE. */
 size_t wordlist_find(const struct wordlist *list, struct span name);
 
-/* To be called once after all words were added and before the first match. A word that was given to two terms
- * is returned (with *other, the other term); NULL when there is none. */
+/* To be called once after all words were added and before the first match. A word that is written out for two
+ * terms is returned (with *other, the other term); NULL when there is none. */
 const struct word *wordlist_sort(struct wordlist *list, size_t *other);
 
-/* The length of the longest word that stands at text[at..], its term in *term; 0 when there is none. */
-size_t wordlist_match(const struct wordlist *list, struct span text, size_t at, size_t *term);
+/* The longest word that stands at text[at..]. */
+struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at);
+
+/* The start of the longest word that ends at text[end), or `end` when there is none. */
+size_t wordlist_before(const struct wordlist *list, struct span text, size_t end);
 
 #endif

@@ -110,12 +110,26 @@ static float softmax_step(const cpu_kernels *k, float *scores, int32_t valid, in
 
 /* ---- absorbed ---- */
 
+/* Where a head's W_uk, or W_uv, begins among the rows of kv_b. */
+static int32_t half_row(const device *d, int32_t head, bool values) {
+    const model_config *m = &d->model;
+    return head * (m->qk_nope_head_dim + m->v_head_dim) + (values ? m->qk_nope_head_dim : 0);
+}
+
 /* W_uk (values false: [nope, latent]) or W_uv ([v, latent]) of a head in kv_b. */
 static operand head_half(const device *d, const matrix *kv_b, int32_t head, bool values) {
-    const model_config *m = &d->model;
-    int32_t row = head * (m->qk_nope_head_dim + m->v_head_dim) + (values ? m->qk_nope_head_dim : 0);
-    size_t latent = (size_t)m->kv_lora_rank;
-    return (operand){element_at(kv_b->data, kv_b->type, (size_t)row * latent), kv_b->type, latent};
+    size_t latent = (size_t)d->model.kv_lora_rank, at = (size_t)half_row(d, head, values) * latent;
+    return (operand){element_at(kv_b->data, kv_b->type, at), kv_b->type, latent};
+}
+
+/* Rows of an adapter's A and B for the same half: what it adds to W_uk is B_uk A, and to W_uv B_uv A. */
+static operand added_latents(const matrix *kv_b) {
+    return (operand){kv_b->added.a, kv_b->added.type, (size_t)kv_b->n_in};
+}
+
+static operand added_half(const device *d, const matrix *kv_b, int32_t head, bool values) {
+    return (operand){element_at(kv_b->added.b, kv_b->added.type, (size_t)half_row(d, head, values)),
+                     kv_b->added.type, (size_t)kv_b->n_out};
 }
 
 /* Consecutive runs in absorbed form from run *i on, as rows, so that a head's weights are read once for all
@@ -144,6 +158,9 @@ static void absorb_queries(device *d, const matrix *kv_b) {
             size_t stride = (size_t)m->n_heads * cached;
             d->kernels->product_nn(n, m->kv_lora_rank, m->qk_nope_head_dim, q, width,
                                    head_half(d, kv_b, h, false), out, stride, false, scratch);
+            if (kv_b->added.rank > 0)
+                add_low_rank(d, n, q, width, m->qk_nope_head_dim, added_half(d, kv_b, h, false), &kv_b->added,
+                             m->kv_lora_rank, added_latents(kv_b), out, stride, scratch);
             for (int32_t r = 0; r < n; r++)
                 memcpy(out + (size_t)r * stride + m->kv_lora_rank,
                        q + (size_t)r * width + m->qk_nope_head_dim,
@@ -221,12 +238,16 @@ static void project_values(device *d, const matrix *kv_b) {
             base += queries * (size_t)segments_of(r);
         }
         int32_t first, n;
-        for (int32_t i = 0; next_absorbed_rows(d->step, &i, &first, &n);)
-            d->kernels->product_nt(
-                n, m->v_head_dim, m->kv_lora_rank, d->query + ((size_t)first * heads + (size_t)h) * cached,
-                heads * cached, head_half(d, kv_b, h, true),
-                d->activation[ACT_ATTENDED] + (size_t)first * width + (size_t)(h * m->v_head_dim), width,
-                false, thread_scratch(d, omp_get_thread_num()));
+        float *scratch = thread_scratch(d, omp_get_thread_num());
+        for (int32_t i = 0; next_absorbed_rows(d->step, &i, &first, &n);) {
+            const float *latents = d->query + ((size_t)first * heads + (size_t)h) * cached;
+            float *out = d->activation[ACT_ATTENDED] + (size_t)first * width + (size_t)(h * m->v_head_dim);
+            d->kernels->product_nt(n, m->v_head_dim, m->kv_lora_rank, latents, heads * cached,
+                                   head_half(d, kv_b, h, true), out, width, false, scratch);
+            if (kv_b->added.rank > 0)
+                add_low_rank(d, n, latents, heads * cached, m->kv_lora_rank, added_latents(kv_b),
+                             &kv_b->added, m->v_head_dim, added_half(d, kv_b, h, true), out, width, scratch);
+        }
     }
 }
 

@@ -35,6 +35,7 @@ static void set_sizes(device *d, const device_config *config) {
     d->cache_type = config->cache == YOUTU_CACHE_F32 ? DTYPE_F32 : DTYPE_F16;
     d->n_threads = config->n_threads > 0 ? config->n_threads : omp_get_num_procs();
     d->n_batch = config->n_batch;
+    d->max_rank = config->max_rank;
     d->n_cache_blocks = config->n_cache_blocks;
     d->cached_size = m->kv_lora_rank + m->qk_rope_head_dim;
     d->embedding = &config->weights->embedding;
@@ -44,7 +45,8 @@ static void set_sizes(device *d, const device_config *config) {
     d->width[ACT_Q] = m->n_heads * (m->qk_nope_head_dim + m->qk_rope_head_dim);
     d->width[ACT_ATTENDED] = m->n_heads * m->v_head_dim;
     d->width[ACT_GATED] = m->intermediate_size;
-    d->scratch_floats = (attention_scratch(d) + 15) / 16 * 16;
+    size_t attention = attention_scratch(d), adapter = low_rank_scratch(d);
+    d->scratch_floats = ((attention > adapter ? attention : adapter) + 15) / 16 * 16;
 }
 
 /* Where everything lies; with d->memory set, the pointers too. */
@@ -53,13 +55,16 @@ static layout place_all(device *d) {
     layout l = {0};
     unsigned char *start = d->memory; /* aligned for a double only: vector loads would straddle two lines */
     if (start) start += (ALIGNMENT - (uintptr_t)start % ALIGNMENT) % ALIGNMENT;
-    size_t n = (size_t)d->n_batch, pairs = (size_t)m->qk_rope_head_dim / 2;
+    size_t n = (size_t)d->n_batch, projected = (size_t)larger(d->n_batch, EXPAND_TOKENS);
+    size_t pairs = (size_t)m->qk_rope_head_dim / 2;
     struct {
         float **pointer;
         size_t rows, width;
     } floats[] = {
         {&d->up, n, (size_t)m->intermediate_size},
         {&d->normed, n, (size_t)larger(m->hidden_size, m->q_lora_rank)},
+        {&d->projected[0], projected, (size_t)d->max_rank},
+        {&d->projected[1], projected, (size_t)d->max_rank},
         {&d->cosine, n, pairs},
         {&d->sine, n, pairs},
         {&d->scratch, (size_t)d->n_threads, d->scratch_floats},
@@ -150,6 +155,7 @@ static youtu_status cpu_open(const device_config *config, device **out, youtu_er
 
 static const backend cpu = {
     .name = "cpu",
+    .is_adaptable = true,
     .memory = cpu_memory,
     .open = cpu_open,
     .close = cpu_close,

@@ -14,6 +14,7 @@ struct device {
     dtype cache_type;
     int32_t n_threads;
     int32_t n_batch;
+    int32_t max_rank; /* of what adapters add to maps; 0 = none */
     int32_t n_cache_blocks;
     int32_t cached_size; /* values a cached token a layer: latent, then rope key */
     const matrix *embedding;
@@ -22,8 +23,10 @@ struct device {
     void *cache;           /* [n_layers, n_cache_blocks, CACHE_BLOCK, cached_size] of cache_type */
     float *activation[ACT_COUNT];
     int32_t width[ACT_COUNT];
-    float *up;            /* [n_batch, intermediate] */
-    float *normed;        /* [n_batch, widest input of a norm] */
+    float *up;     /* [n_batch, intermediate] */
+    float *normed; /* [n_batch, widest input of a norm] */
+    float *projected
+        [2]; /* [larger of n_batch and EXPAND_TOKENS, max_rank]: low_rank's A x, of gate and up at once */
     float *cosine, *sine; /* [n_batch, rope / 2] of this step's positions */
     float *scratch;       /* [n_threads, scratch_floats] */
     size_t scratch_floats;
@@ -52,9 +55,17 @@ static inline void *cache_block(const device *d, int32_t layer, int32_t block) {
     return (unsigned char *)d->cache + index * dtype_bytes(d->cache_type);
 }
 
-/* out [n, w.n_out] (+)= in [n, w.n_in] W^T + bias, split over the threads along W's rows (linear.c). */
+/* out [n, w.n_out] (+)= in [n, w.n_in] W^T + bias, and what an adapter adds, split over the threads along W's rows (linear.c). */
 void linear(const device *d, int32_t n, const float *in, size_t in_stride, const matrix *w, float *out,
             size_t out_stride, bool add);
+
+/* Floats of scratch that add_low_rank needs, of which the first PRODUCT_SCRATCH_FLOATS are the products'. */
+size_t low_rank_scratch(const device *d);
+
+/* out [n, m] += scale * in [n, k] first^T second, first [rank, k], second [rank, m]; by one thread. */
+void add_low_rank(const device *d, int32_t n, const float *in, size_t in_stride, int32_t k, operand first,
+                  const low_rank *added, int32_t m, operand second, float *out, size_t out_stride,
+                  float *scratch);
 
 /* The operations of backend.h. */
 void cpu_embed(device *d);

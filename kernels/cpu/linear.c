@@ -27,22 +27,80 @@ static void add_bias(const device *d, int32_t n, const matrix *w, int32_t first,
     }
 }
 
-/* Outputs first .. first + count - 1 of a map. */
+/* ---- what an adapter adds ---- */
+
+#define PROJECTED_ROWS 64 /* rows of a piece of A x */
+#define PROJECTED_RANK 16 /* and how much of the rank; a quarter of it for a single row */
+#define ADDED_ROWS 16     /* rows that add_low_rank takes at a time */
+
+/* projected [n, rank] = scale * in A^T, before the threads part for the outputs: every piece of these needs all
+ * of it. The pieces do not depend on the number of threads. */
+static void project(const device *d, int32_t n, const float *in, size_t in_stride, const matrix *w,
+                    float *projected) {
+    const low_rank *added = &w->added;
+    if (added->rank == 0) return;
+    int32_t depth = n > 1 ? PROJECTED_RANK : PROJECTED_RANK / 4;
+    int32_t cuts = (added->rank + depth - 1) / depth,
+            pieces = (n + PROJECTED_ROWS - 1) / PROJECTED_ROWS * cuts;
+    size_t rank = (size_t)added->rank, k = (size_t)w->n_in;
+#pragma omp parallel for num_threads(d->n_threads) schedule(dynamic) if (pieces > 1)
+    for (int32_t p = 0; p < pieces; p++) {
+        int32_t row = p / cuts * PROJECTED_ROWS, first = p % cuts * depth;
+        int32_t rows = n - row < PROJECTED_ROWS ? n - row : PROJECTED_ROWS;
+        int32_t count = added->rank - first < depth ? added->rank - first : depth;
+        float *out = projected + (size_t)row * rank + first;
+        operand a = {element_at(added->a, added->type, (size_t)first * k), added->type, k};
+        d->kernels->product_nt(rows, count, w->n_in, in + (size_t)row * in_stride, in_stride, a, out, rank,
+                               false, thread_scratch(d, omp_get_thread_num()));
+        for (int32_t i = 0; i < rows; i++)
+            d->kernels->multiply(out + (size_t)i * rank, (size_t)count, added->scale);
+    }
+}
+
+size_t low_rank_scratch(const device *d) {
+    return PRODUCT_SCRATCH_FLOATS + (size_t)ADDED_ROWS * (size_t)d->max_rank;
+}
+
+void add_low_rank(const device *d, int32_t n, const float *in, size_t in_stride, int32_t k, operand first,
+                  const low_rank *added, int32_t m, operand second, float *out, size_t out_stride,
+                  float *scratch) {
+    size_t rank = (size_t)added->rank;
+    float *between = scratch + PRODUCT_SCRATCH_FLOATS; /* [ADDED_ROWS, rank] */
+    for (int32_t row = 0; row < n; row += ADDED_ROWS) {
+        int32_t rows = n - row < ADDED_ROWS ? n - row : ADDED_ROWS;
+        d->kernels->product_nt(rows, added->rank, k, in + (size_t)row * in_stride, in_stride, first, between,
+                               rank, false, scratch);
+        d->kernels->multiply(between, (size_t)rows * rank, added->scale);
+        d->kernels->product_nn(rows, m, added->rank, between, rank, second, out + (size_t)row * out_stride,
+                               out_stride, true, scratch);
+    }
+}
+
+/* ---- maps ---- */
+
+/* Outputs first .. first + count - 1 of a map; `projected` as project left it. */
 static void linear_piece(const device *d, int32_t n, const float *in, size_t in_stride, const matrix *w,
-                         int32_t first, int32_t count, float *out, size_t out_stride, bool add,
-                         float *scratch) {
+                         const float *projected, int32_t first, int32_t count, float *out, size_t out_stride,
+                         bool add, float *scratch) {
     operand rows = {element_at(w->data, w->type, (size_t)first * (size_t)w->n_in), w->type, (size_t)w->n_in};
     d->kernels->product_nt(n, count, w->n_in, in, in_stride, rows, out, out_stride, add, scratch);
+    const low_rank *added = &w->added;
+    if (added->rank > 0) {
+        operand b = {element_at(added->b, added->type, (size_t)first), added->type, (size_t)w->n_out};
+        d->kernels->product_nn(n, count, added->rank, projected, (size_t)added->rank, b, out, out_stride,
+                               true, scratch);
+    }
     if (w->bias) add_bias(d, n, w, first, count, out, out_stride);
 }
 
 void linear(const device *d, int32_t n, const float *in, size_t in_stride, const matrix *w, float *out,
             size_t out_stride, bool add) {
     int32_t piece = piece_of(d, n, w->n_out);
+    project(d, n, in, in_stride, w, d->projected[0]);
 #pragma omp parallel for num_threads(d->n_threads) schedule(dynamic)
     for (int32_t first = 0; first < w->n_out; first += piece) {
         int32_t count = w->n_out - first < piece ? w->n_out - first : piece;
-        linear_piece(d, n, in, in_stride, w, first, count, out + first, out_stride, add,
+        linear_piece(d, n, in, in_stride, w, d->projected[0], first, count, out + first, out_stride, add,
                      thread_scratch(d, omp_get_thread_num()));
     }
 }
@@ -84,12 +142,16 @@ void cpu_gated_mlp(device *d, const matrix *norm, float epsilon, const matrix *g
     int32_t n = d->step->n_rows, piece = piece_of(d, n, gate->n_out);
     size_t width = (size_t)d->width[ACT_GATED], in_width = (size_t)d->width[ACT_HIDDEN];
     float *gated = d->activation[ACT_GATED];
+    project(d, n, d->normed, in_width, gate, d->projected[0]);
+    project(d, n, d->normed, in_width, up, d->projected[1]);
 #pragma omp parallel for num_threads(d->n_threads) schedule(dynamic)
     for (int32_t first = 0; first < gate->n_out; first += piece) {
         int32_t count = gate->n_out - first < piece ? gate->n_out - first : piece;
         float *scratch = thread_scratch(d, omp_get_thread_num());
-        linear_piece(d, n, d->normed, in_width, gate, first, count, gated + first, width, false, scratch);
-        linear_piece(d, n, d->normed, in_width, up, first, count, d->up + first, width, false, scratch);
+        linear_piece(d, n, d->normed, in_width, gate, d->projected[0], first, count, gated + first, width,
+                     false, scratch);
+        linear_piece(d, n, d->normed, in_width, up, d->projected[1], first, count, d->up + first, width,
+                     false, scratch);
         for (int32_t i = 0; i < n; i++) {
             size_t at = (size_t)i * width + (size_t)first;
             d->kernels->silu_multiply(gated + at, d->up + at, (size_t)count);

@@ -336,6 +336,7 @@ youtu_status cuda_open(const device_config *config, device **out, youtu_error *e
 const backend cuda = {
     .name = "cuda",
     .is_timed = true,
+    .is_adaptable = false,
     .attach = cuda_attach,
     .detach = cuda_detach,
     .memory = cuda_memory,

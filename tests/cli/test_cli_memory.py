@@ -40,7 +40,11 @@ def refuser(tmp_path_factory):
     return folder / "refuser.so"
 
 
-@pytest.mark.parametrize("arguments", [["--rules-only"], ["--seed", "1", "--max-tokens", "3", "--format", "json"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--rules-only"], ["--seed", "1", "--max-tokens", "3", "--format", "json"]]
+    + [["--rules-only", "--format", name] for name in ("xml", "fhir", "hl7")],
+)
 def test_memory_refused(refuser, arguments):
     after, step, refusals = 0, 1, 0
     while True:

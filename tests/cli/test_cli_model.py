@@ -81,7 +81,7 @@ def test_a_low_threshold_supports_more():
 
 def test_rules_only_needs_no_model():
     made = report("--rules-only", "--model", "/nonexistent", MIGRAINE)
-    assert made["model"] == {"name": None, "dtype": None, "device": None, "notice": None}
+    assert made["model"] == {"name": None, "dtype": None, "device": None, "notice": None, "adapter": None}
     assert made["differential"][0]["name"] == "偏头痛" and made["narrative"] == "" and made["finish"] is None
 
 

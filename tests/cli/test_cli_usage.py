@@ -20,8 +20,7 @@ def test_help_and_version():
     [
         (["--nonsense", "头痛"], ["--nonsense", "--help"]),
         (["--temperature", "hot", "头痛"], ["--temperature", "hot", "0 到 10"]),
-        (["--format", "xml", "头痛"], ["--format", "xml", "text|json"]),
-        (["--format", "fhir", "头痛"], ["fhir"]),
+        (["--format", "pdf", "头痛"], ["--format", "pdf", "text|json|xml|fhir|hl7"]),
         (["--dtype", "int4", "头痛"], ["--dtype", "int4", "auto|bf16|fp16"]),
         (["--dtype", "int8", "头痛"], ["--dtype", "int8", "本版本"]),
         (["--device", "toaster", "头痛"], ["toaster", "cuda:N"]),

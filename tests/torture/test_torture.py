@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -12,11 +13,18 @@ BUILD = pathlib.Path(os.environ.get("YOUTU_BUILD", ROOT / "build"))
 DEMO = ROOT / "models/youtu-demo"
 
 
-def torture(directory):
-    done = subprocess.run([BUILD / "torture", directory], capture_output=True, text=True, timeout=600)
+def torture(directory, adapter):
+    done = subprocess.run([BUILD / "torture", directory, adapter], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr[-4000:]
     lines = re.findall(r"^(\w+), ([\w-]+): (\d+) reported, \d+ done without, 0 wrong$", done.stdout, re.M)
     return {(family, mode): int(reported) for family, mode, reported in lines}
+
+
+@pytest.fixture
+def adapter(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("adapter")
+    subprocess.run([sys.executable, ROOT / "scripts/random_adapter.py", DEMO, folder, "--rank", "2"], check=True)
+    return folder
 
 
 @pytest.fixture
@@ -39,8 +47,8 @@ def unusual_model(tmp_path):
     return tmp_path
 
 
-def test_every_call_that_can_fail(unusual_model):
-    usual, unusual = torture(DEMO), torture(unusual_model)
+def test_every_call_that_can_fail(unusual_model, adapter):
+    usual, unusual = torture(DEMO, adapter), torture(unusual_model, adapter)
     assert len(usual) == len(unusual) == 4
     assert usual["memory", "one"] > 150 and usual["files", "one"] >= 10
     assert all(unusual[run] > usual[run] for run in usual)

@@ -1,9 +1,9 @@
 /* Every allocation and every call to a file fails in turn, alone and with all that follow, while a program
- * opens a model, encodes a dialogue, generates and closes all again. Each time the library must say so, hold
+ * opens a model and an adapter, encodes a dialogue, generates and closes all again. Each time the library must say so, hold
  * nothing afterwards, and neither crash nor hang.
  *
- *   torture MODEL_DIRECTORY                   everything; one line of counts a family
- *   torture MODEL_DIRECTORY FAMILY MODE CALL  one run in this process, for a debugger
+ *   torture MODEL ADAPTER                   everything; one line of counts a family
+ *   torture MODEL ADAPTER FAMILY MODE CALL  one run in this process, for a debugger
  */
 #include "failing_calls.h"
 #include "youtu.h"
@@ -22,6 +22,7 @@ static const char *const mode_names[] = {"one", "all-after"};
 
 typedef struct holdings {
     youtu_model *model;
+    youtu_lora *lora;
     youtu_context *context;
     youtu_sampler *sampler;
     youtu_detokenizer *detokenizer;
@@ -53,6 +54,7 @@ static youtu_status generate(holdings *h, const youtu_tokenizer *tokenizer, yout
     options.n_sequences = 2;
     options.n_batch = 32;
     options.n_threads = 1;
+    options.lora = h->lora;
     youtu_status status = youtu_context_new(h->model, &options, &h->context, error);
     if (status != YOUTU_OK) return status;
 
@@ -85,11 +87,15 @@ static youtu_status detokenize(holdings *h, const youtu_tokenizer *tokenizer, yo
     return status;
 }
 
-static youtu_status use_library(const char *directory, youtu_error *error) {
+/* The model's directory and the adapter's. */
+typedef const char *const directories[2];
+
+static youtu_status use_library(directories used, youtu_error *error) {
     holdings h = {0};
     youtu_model_options model_options = youtu_model_options_default();
     model_options.device = "cpu"; /* whatever else is installed */
-    youtu_status status = youtu_model_open(directory, &model_options, &h.model, error);
+    youtu_status status = youtu_model_open(used[0], &model_options, &h.model, error);
+    if (status == YOUTU_OK) status = youtu_lora_open(h.model, used[1], &h.lora, error);
     if (status == YOUTU_OK) {
         const youtu_tokenizer *tokenizer = youtu_model_tokenizer(h.model);
         if (!tokenizer) abort();
@@ -100,6 +106,7 @@ static youtu_status use_library(const char *directory, youtu_error *error) {
     youtu_detokenizer_free(h.detokenizer);
     youtu_sampler_free(h.sampler);
     youtu_context_free(h.context);
+    youtu_lora_close(h.lora);
     youtu_tokens_free(&h.tokens);
     youtu_model_close(h.model);
     return status;
@@ -114,11 +121,11 @@ static bool is_expected(call_family family, const youtu_error *error) {
     return error->status == YOUTU_E_MEMORY || (family == CALLS_FILES && error->status == YOUTU_E_IO);
 }
 
-static int run_once(const char *directory, call_family family, bool all_after, long call) {
+static int run_once(directories used, call_family family, bool all_after, long call) {
     youtu_error error = {YOUTU_OK, ""};
     held_resources before = count_held();
     fail_calls(family, call, all_after);
-    youtu_status status = use_library(directory, &error);
+    youtu_status status = use_library(used, &error);
     bool any_failed = stop_failing() > 0;
     held_resources after = count_held();
     if (after.blocks != before.blocks || after.mappings != before.mappings || after.files != before.files) {
@@ -134,13 +141,13 @@ static int run_once(const char *directory, call_family family, bool all_after, l
 }
 
 /* Every call of a family in turn. A crash or a hang ends the process; the last line says in which run. */
-static bool run_all(const char *directory, call_family family, bool all_after) {
+static bool run_all(directories used, call_family family, bool all_after) {
     long n_reported = 0, n_succeeded = 0, n_wrong = 0;
     for (long call = 1; n_wrong < 10; call++) {
-        fprintf(stderr, "torture %s %s %s %ld\n", directory, family_names[family], mode_names[all_after],
-                call);
+        fprintf(stderr, "torture %s %s %s %s %ld\n", used[0], used[1], family_names[family],
+                mode_names[all_after], call);
         alarm(TIME_LIMIT_S);
-        int outcome = run_once(directory, family, all_after, call);
+        int outcome = run_once(used, family, all_after, call);
         if (outcome == RUN_BEYOND_LAST) break;
         n_reported += outcome == RUN_REPORTED;
         n_succeeded += outcome == RUN_SUCCEEDED;
@@ -156,22 +163,23 @@ static int find_name(const char *name, const char *const names[2]) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2 && argc != 5) {
-        fprintf(stderr, "usage: torture MODEL_DIRECTORY [memory|files one|all-after CALL]\n");
+    if (argc != 3 && argc != 6) {
+        fprintf(stderr, "usage: torture MODEL ADAPTER [memory|files one|all-after CALL]\n");
         return 2;
     }
     /* What the C library allocates once and keeps. */
     youtu_error error;
-    if (use_library(argv[1], &error)) {
+    directories used = {argv[1], argv[2]};
+    if (use_library(used, &error)) {
         fprintf(stderr, "torture: %s\n", error.message);
         return 2;
     }
-    if (argc == 5)
-        return run_once(argv[1], (call_family)find_name(argv[2], family_names),
-                        find_name(argv[3], mode_names), atol(argv[4])) == RUN_WRONG;
+    if (argc == 6)
+        return run_once(used, (call_family)find_name(argv[3], family_names), find_name(argv[4], mode_names),
+                        atol(argv[5])) == RUN_WRONG;
     bool all_right = true;
     for (int family = CALLS_MEMORY; family <= CALLS_FILES; family++)
         for (int all_after = 0; all_after < 2; all_after++)
-            all_right = run_all(argv[1], (call_family)family, all_after) && all_right;
+            all_right = run_all(used, (call_family)family, all_after) && all_right;
     return all_right ? 0 : 1;
 }

@@ -54,6 +54,7 @@ const youtu_plugin *youtu_cuda_plugin(void) {
     const char *label;
     if (backend_cpu(NULL, &cpu, &label, NULL) == YOUTU_OK) table = *cpu;
     table.name = "fake";
+    table.is_adaptable = false; /* as CUDA */
     table.attach = fake_attach;
     table.detach = fake_detach;
     table.open = fake_open;

@@ -50,7 +50,7 @@ static void read_record(struct reading *reading) {
         entities[i] =
             (struct entity){FOUND[i].kind, FOUND[i].polarity, FOUND[i].words, FOUND[i].words, at, from};
     }
-    assert_true(passage_open(&passage, &reading->arena, span_of(RECORD), &clinic.kb.symptoms));
+    assert_true(passage_open(&passage, &reading->arena, span_of(RECORD), &clinic.lexicon));
     assert_true(chart_divide(&passage, &findings, &reading->arena, &reading->chart));
 }
 

@@ -1,6 +1,5 @@
-/* The model's answer: its sections, its diagnoses held against the knowledge base, its doses removed. */
+/* The model's answer: its sections, its diagnoses held against the knowledge base. */
 #include "cli/clinic/checks.h"
-#include "cli/clinic/doses.h"
 #include "clinic_fixture.h"
 
 #include <setjmp.h>
@@ -18,8 +17,8 @@ static void assert_answer(const char *text, const char *diagnoses, const char *t
     assert_true(answer_parse(span_of(text), &arena, &answer));
     for (size_t i = 0; i < answer.n_diagnoses; i++) {
         if (i) strcat(found, "|");
-        strncat(found, answer.diagnoses[i].data, answer.diagnoses[i].length);
-        assert_true(answer.diagnoses[i].data >= text); /* they lie in the text itself */
+        strncat(found, answer.diagnoses[i].name.data, answer.diagnoses[i].name.length);
+        assert_true(answer.diagnoses[i].name.data >= text); /* they lie in the text itself */
     }
     assert_string_equal(found, diagnoses);
     found[0] = '\0';
@@ -79,6 +78,7 @@ struct checked {
     struct arena arena;
     struct findings findings;
     struct patient patient;
+    struct candidates candidates;
     struct differential differential;
 };
 
@@ -90,13 +90,13 @@ static void check(struct checked *checked, const char *complaint, const char *te
     struct token_mark marks[1024];
     *checked = (struct checked){0};
     struct arena *arena = &checked->arena;
-    assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.kb.symptoms));
+    assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, arena, &checked->patient,
                                  &checked->findings));
-    struct check_request request = {.kb = &clinic.kb,
-                                    .patient = &checked->patient,
-                                    .findings = &checked->findings,
-                                    .threshold = threshold};
+    assert_true(differential_rank(&clinic.kb, &checked->patient, &checked->findings, NULL, arena,
+                                  &checked->candidates));
+    struct check_request request = {
+        .kb = &clinic.kb, .candidates = &checked->candidates, .threshold = threshold};
     if (text) {
         assert_true(strlen(text) < sizeof marks / sizeof *marks);
         for (size_t i = 0; i < strlen(text); i++) marks[i] = (struct token_mark){i + 1, 0};
@@ -128,8 +128,7 @@ static void test_rules_alone_rank_the_knowledge_base(void **state) {
     assert_int_equal(first->status, DIAGNOSIS_SUPPORTED);
     assert_false(checked.differential.needs_confirmation);
     assert_true(checked.differential.count <= 5);
-    assert_true(first->confidence ==
-                disease_rate(first->disease, &checked.patient, &checked.findings).support);
+    assert_true(first->confidence == candidate_of(&checked.candidates, first->disease)->support);
     arena_free(&checked.arena);
     check(&checked, MIGRAINE, NULL, 0.99);
     assert_int_equal(checked.differential.items[0].status, DIAGNOSIS_NEEDS_CONFIRMATION);
@@ -147,9 +146,10 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     check(&checked, MIGRAINE, "1. 可能诊断\n(1) 火星综合征\n(2) 偏头痛\n(3) 痔", 0.5);
     const struct diagnosis *unknown = entry(&checked, "火星综合征"), *known = entry(&checked, "偏头痛"),
                            *unfit = entry(&checked, "痔");
-    double support = disease_rate(known->disease, &checked.patient, &checked.findings).support;
-    assert_true(fabs(known->confidence - (0.5 + support) / 2) <
-                1e-12); /* second in the model's list: p = 1/2 */
+    double support = candidate_of(&checked.candidates, known->disease)->support;
+    double expected =
+        MODEL_WEIGHT * 0.5 + (1 - MODEL_WEIGHT) * support; /* second in the model's list: p = 1/2 */
+    assert_true(fabs(known->confidence - expected) < 1e-12);
     assert_string_equal(known->source, "model+kb");
     assert_int_equal(known->status, DIAGNOSIS_SUPPORTED);
     assert_true(known == &checked.differential.items[0]);
@@ -159,6 +159,46 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     assert_string_equal(unfit->source, "model");
     assert_int_equal(unfit->status, DIAGNOSIS_NEEDS_CONFIRMATION);
     arena_free(&checked.arena);
+}
+
+static void test_a_marked_name_is_unknown_and_stands_last(void **state) {
+    (void)state;
+    struct checked checked;
+    check(&checked, MIGRAINE, "1. 可能诊断\n(1) 痔\n(2) 未收录:丛集性某病\n(3) 未收录：偏头痛", 0.5);
+    const struct diagnosis *unknown = entry(&checked, "丛集性某病");
+    assert_int_equal(unknown->status, DIAGNOSIS_UNSUPPORTED);
+    assert_null(unknown->disease);
+    assert_true(unknown > &checked.differential.items[0]);
+    assert_string_equal(entry(&checked, "偏头痛")->source, "kb"); /* the mark is false */
+    arena_free(&checked.arena);
+}
+
+static void test_shares_of_scored_names_are_the_models_part(void **state) {
+    (void)state;
+    struct checked checked;
+    struct answer answer;
+    check(&checked, MIGRAINE, NULL, 0.5);
+    struct arena *arena = &checked.arena;
+    const struct disease *first = checked.differential.items[0].disease;
+    const struct disease *second = checked.differential.items[1].disease;
+    double support = checked.differential.items[0].support;
+    const struct name_score scores[] = {
+        {first, first->name, 0.4}, {first, "别名", 0.1}, {second, second->name, 0.3}, {NULL, "某病", 0.2}};
+    const struct span text = span_of("1. 可能诊断\n(1) 偏头痛\n(2) 未收录:某病");
+    assert_true(answer_parse(text, arena, &answer));
+    const struct check_request request = {.kb = &clinic.kb,
+                                          .candidates = &checked.candidates,
+                                          .answer = &answer,
+                                          .answer_text = text,
+                                          .scores = scores,
+                                          .n_scores = 4};
+    assert_true(checks_run(&request, arena, &checked.differential));
+    const struct diagnosis *named = entry(&checked, "偏头痛"), *other = entry(&checked, second->name);
+    assert_true(fabs(named->confidence - (MODEL_WEIGHT * 0.5 + (1 - MODEL_WEIGHT) * support)) < 1e-12);
+    assert_string_equal(other->source, "kb"); /* not named, but scored */
+    assert_true(fabs(other->confidence - (MODEL_WEIGHT * 0.3 + (1 - MODEL_WEIGHT) * other->support)) < 1e-12);
+    assert_true(fabs(entry(&checked, "某病")->confidence - MODEL_WEIGHT * 0.2) < 1e-12);
+    arena_free(arena);
 }
 
 /* What is denied supports nothing by itself, and an entry without support is never before one with it. */
@@ -210,78 +250,6 @@ static void test_age_and_sex_speak_against(void **state) {
     arena_free(&checked.arena);
 }
 
-/* ---- doses */
-
-/* Filters lines of one answer; *removed: the texts that were taken out, divided by '|'. */
-static void assert_filtered(const char *lines, const char *expected, const char *removed) {
-    struct arena arena = {0};
-    struct dose_filter filter = {.drugs = &clinic.lexicon.drugs, .arena = &arena};
-    struct buffer out = {0};
-    for (struct span rest = span_of(lines); rest.length;) {
-        const char *end = memchr(rest.data, '\n', rest.length);
-        size_t length = end ? (size_t)(end - rest.data) : rest.length;
-        assert_true(dose_filter_line(&filter, span_between(rest, 0, length), &out));
-        if (end) buffer_put(&out, "\n");
-        rest = span_between(rest, end ? length + 1 : length, rest.length);
-    }
-    buffer_append(&out, "", 1);
-    print_message("%s\n", lines);
-    assert_string_equal(out.data, expected);
-    char found[512] = "";
-    for (size_t i = 0; i < filter.removals.count; i++) {
-        if (i) strcat(found, "|");
-        strcat(found, filter.removals.items[i].text);
-        assert_string_equal(filter.removals.items[i].kind, "dose");
-    }
-    assert_string_equal(found, removed);
-    buffer_free(&out);
-    arena_free(&arena);
-}
-
-#define GONE DOSE_PLACEHOLDER
-
-static void test_doses_are_removed(void **state) {
-    (void)state;
-    assert_filtered("布洛芬0.3g口服,每日2次。", "布洛芬" GONE "口服," GONE "。", "0.3g|每日2次");
-    assert_filtered("可口服布洛芬 1-2 片 tid", "可口服布洛芬 " GONE " ", "1-2 片|tid");
-    assert_filtered("阿莫西林每次两粒,一日三次,连用5天", "阿莫西林" GONE "," GONE "," GONE,
-                    "每次两粒|一日三次|连用5天");
-    assert_filtered("服2片", "服" GONE, "2片");
-    assert_filtered("每次5ml,每日3次", GONE "," GONE, "每次5ml|每日3次");
-    assert_filtered("美林\n- 5ml q6h", "美林\n- " GONE " ", "5ml|q6h"); /* over a line end */
-    assert_filtered("头孢\uff10.\uff15 \uff47 \uff42\uff49\uff44", "头孢" GONE " ",
-                    "\uff10.\uff15 \uff47|\uff42\uff49\uff44");
-    assert_filtered("布洛芬0\u200b.3\u200b g", "布洛芬" GONE,
-                    "0\u200b.3\u200b g"); /* zero-width characters */
-    assert_filtered("阿奇霉素10mg/kg", "阿奇霉素" GONE, "10mg/kg");
-    assert_filtered("每8小时一次口服", "" GONE "口服", "每8小时一次");
-}
-
-static void test_measurements_stay(void **state) {
-    (void)state;
-    static const char *const TEXTS[] = {
-        "血压140/90 mmHg",
-        "体温38.5℃",
-        "血糖7.0 mmol/L",
-        "血红蛋白110 g/L",
-        "结节8 mm",
-        "心率90次/分",
-        "腹泻3次/日",
-        "吸烟20支/日",
-        "饮酒100 ml/日",
-        "咳痰50 ml",
-        "头痛3天",
-        "孕20周",
-        "每日饮水2000 ml",
-        "布洛芬可缓解,腹泻3次/日",
-        "必要时行头颅CT检查",
-        "一吸气就胸痛,口服药物",
-        "服药后血压140/90 mmHg",
-        "睡前避免饮食",
-    };
-    for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) assert_filtered(TEXTS[i], TEXTS[i], "");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sections_are_read_however_they_are_marked),
@@ -289,11 +257,11 @@ int main(void) {
         cmocka_unit_test(test_probability_of_a_name),
         cmocka_unit_test(test_rules_alone_rank_the_knowledge_base),
         cmocka_unit_test(test_model_and_knowledge_base_agree_or_not),
+        cmocka_unit_test(test_a_marked_name_is_unknown_and_stands_last),
+        cmocka_unit_test(test_shares_of_scored_names_are_the_models_part),
         cmocka_unit_test(test_support_needs_a_present_finding),
         cmocka_unit_test(test_an_alias_and_its_name_are_one_entry),
         cmocka_unit_test(test_age_and_sex_speak_against),
-        cmocka_unit_test(test_doses_are_removed),
-        cmocka_unit_test(test_measurements_stay),
     };
     return cmocka_run_group_tests(tests, open_clinic, close_clinic);
 }

@@ -15,7 +15,7 @@ struct reading {
 static void read_text(struct reading *reading, const char *text) {
     struct passage passage;
     *reading = (struct reading){0};
-    assert_true(passage_open(&passage, &reading->arena, span_of(text), &clinic.kb.symptoms));
+    assert_true(passage_open(&passage, &reading->arena, span_of(text), &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &reading->arena, &reading->patient,
                                  &reading->findings));
 }
@@ -274,7 +274,7 @@ static void test_what_the_caller_knows_stays(void **state) {
     struct passage passage;
     struct findings findings;
     struct patient patient = {.has_age = true, .age = 5, .age_unit = "月", .sex = SEX_MALE};
-    assert_true(passage_open(&passage, &arena, span_of("女,35岁,头痛"), &clinic.kb.symptoms));
+    assert_true(passage_open(&passage, &arena, span_of("女,35岁,头痛"), &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
     assert_int_equal(patient.age, 5);
     assert_string_equal(patient.age_unit, "月");

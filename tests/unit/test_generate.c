@@ -333,6 +333,46 @@ static void a_device_draws_the_tokens_of_the_host(void **state) {
     }
 }
 
+/* Free, then without the first token of the vocabulary, then fed, and so on. */
+static void alternate(void *user, const youtu_guide_state *state, youtu_guide_step *next) {
+    static const int32_t tokens[] = {0, 40};
+    const youtu_guidance turns[] = {YOUTU_GUIDE_FREE, YOUTU_GUIDE_EXCEPT, YOUTU_GUIDE_FEED};
+    int32_t *n_free = user;
+    next->guidance = turns[state->n_tokens % 3];
+    next->tokens = tokens + (next->guidance == YOUTU_GUIDE_FEED);
+    next->n_tokens = next->guidance == YOUTU_GUIDE_FREE ? 0 : 1;
+    *n_free += next->guidance == YOUTU_GUIDE_FREE;
+}
+
+/* A guide's limits are for the host; what it leaves free, the device draws. */
+static void a_device_draws_what_a_guide_leaves_free(void **state) {
+    (void)state;
+    static record r[2];
+    for (int on_device = 0; on_device < 2; on_device++) {
+        youtu_context *context = context_with(256, 4);
+        youtu_sampler *sampler = sampler_at(1);
+        youtu_generate_options options = options_for(&r[on_device], 21);
+        int32_t n_free = 0;
+        options.guide = alternate;
+        options.guide_user = &n_free;
+        options.n_top = !on_device;
+        drawing.n_draws = 0;
+        youtu_error error;
+        if (youtu_generate(context, tokenizer, 0, prompt, N_PROMPT, &options, sampler, NULL, &error))
+            fail_msg("%s", error.message);
+        assert_int_equal(n_free, 7);
+        assert_int_equal(drawing.n_draws, on_device ? 7 : 0);
+        youtu_sampler_free(sampler);
+        youtu_context_free(context);
+    }
+    for (int32_t i = 0; i < 21; i++) {
+        assert_int_equal(r[0].events[i].token, r[1].events[i].token);
+        assert_int_equal(r[0].events[i].is_fed, i % 3 == 2);
+        if (i % 3 != 2)
+            assert_float_equal(r[0].events[i].log_probability, r[1].events[i].log_probability, 1e-6f);
+    }
+}
+
 static void a_draw_that_is_not_taken_changes_no_sampler(void **state) {
     (void)state;
     static record r;
@@ -620,6 +660,7 @@ int main(void) {
         cmocka_unit_test(a_prefix_in_the_cache_is_reused),
         cmocka_unit_test(other_sequences_stay_as_they_are),
         cmocka_unit_test_setup_teardown(a_device_draws_the_tokens_of_the_host, begin_drawing, end_drawing),
+        cmocka_unit_test_setup_teardown(a_device_draws_what_a_guide_leaves_free, begin_drawing, end_drawing),
         cmocka_unit_test_setup_teardown(a_draw_that_is_not_taken_changes_no_sampler, begin_drawing,
                                         end_drawing),
         cmocka_unit_test_setup_teardown(logits_that_a_device_cannot_draw_from_are_reported, begin_drawing,

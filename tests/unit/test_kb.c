@@ -1,6 +1,7 @@
 /* The knowledge base: the compiled-in one holds together; a damaged one is refused by place, value and
  * expectation. */
 #include "cli/clinic/clinic.h"
+#include "cli/clinic/lexicon.h"
 #include "tests/unit/fixture.h"
 
 #include <setjmp.h>
@@ -20,8 +21,15 @@
     "{\"schema\":\"youtu.kb/1\",\"version\":\"2026.01\",\"note\":\"n\",\"departments\":[\"全科\"]," symptoms \
     ",\"diseases\":[" disease "]}"
 
+static const char LEXICON[] =
+    "{\"schema\":\"youtu.lexicon/1\",\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],"
+    "\"triggers\":[{\"name\":\"强光\",\"words\":[]}],\"drugs\":[],\"conditions\":[],\"body_parts\":[],"
+    "\"infixes\":[{\"name\":\"否定\",\"words\":[\"不\"]}]}";
+
 static bool load(struct kb *kb, struct arena *arena, const char *text, struct failure *failure) {
-    return kb_load(kb, arena, span_of(text), "kb.json", failure);
+    static struct lexicon lexicon;
+    return lexicon_load(&lexicon, arena, span_of(LEXICON), "lexicon.json", failure) &&
+           kb_load(kb, arena, span_of(text), "kb.json", &lexicon, failure);
 }
 
 static void test_a_small_one_is_read_whole(void **state) {
@@ -41,6 +49,44 @@ static void test_a_small_one_is_read_whole(void **state) {
     assert_true(disease_weight(disease, wordlist_find(&kb.symptoms, span_of("恶心")), 9) == -1);
     assert_true(disease_weight(disease, TERM_NONE, 9) == 9);
     assert_string_equal(disease->tests[0].reason, "r");
+    arena_free(&arena);
+}
+
+#define RELATIONS                                                                     \
+    "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"恶心\"]}],"                     \
+    "\"measured\":[{\"vital\":\"体温\",\"at_least\":37.3,\"symptom\":\"头痛\"}]," \
+    "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"恶心\"}],"               \
+    "\"questions\":[{\"symptom\":\"恶心\",\"ask\":\"想不想吐?\"}],\"diseases\""
+
+static void test_signs_of_every_kind_are_read(void **state) {
+    (void)state;
+    static const char GOOD[] = KB(SYMPTOMS, DISEASE);
+    static const char SIGNS[] = "{\"site\":\"前额\",\"weight\":1},{\"aggravating\":\"强光\",\"weight\":2},"
+                                "{\"course\":\"<=3\",\"weight\":1},{\"age\":\">=60\",\"weight\":-1},"
+                                "{\"patient\":\"怀孕\",\"weight\":1},{\"symptom\":\"恶心\"";
+    char text[4096];
+    const char *nausea = strstr(GOOD, "{\"symptom\":\"恶心\""), *diseases = strstr(GOOD, "\"diseases\"");
+    snprintf(text, sizeof text, "%.*s%s%.*s%s%s", (int)(diseases - GOOD), GOOD, RELATIONS,
+             (int)(nausea - diseases - (int)strlen("\"diseases\"")), diseases + strlen("\"diseases\""), SIGNS,
+             nausea + strlen("{\"symptom\":\"恶心\""));
+    struct arena arena = {0};
+    struct kb kb;
+    struct failure failure = {.message = ""};
+    bool loaded = load(&kb, &arena, text, &failure);
+    assert_string_equal(failure.message, "");
+    assert_true(loaded);
+    static const enum sign_kind KINDS[] = {SIGN_SYMPTOM, SIGN_SYMPTOM, SIGN_AGGRAVATING, SIGN_SITE,
+                                           SIGN_COURSE,  SIGN_AGE,     SIGN_PREGNANT};
+    assert_int_equal(kb.n_signs, sizeof KINDS / sizeof *KINDS);
+    for (size_t i = 0; i < kb.n_signs; i++) assert_int_equal(kb.signs[i].kind, KINDS[i]);
+    assert_true(!kb.signs[4].at_least && kb.signs[4].bound == 3);
+    assert_true(kb.signs[5].at_least && kb.signs[5].bound == 60);
+    assert_true(disease_weight(&kb.diseases[0], 2, 9) == 2 && disease_weight(&kb.diseases[0], 5, 9) == -1);
+    assert_true(kb.broader[0] == TERM_NONE && kb.broader[1] == 0);
+    assert_true(kb.n_measured == 1 && kb.measured[0].at_least == 37.3 && kb.measured[0].symptom == 0);
+    assert_true(kb.n_synonyms == 1 && kb.synonyms[0].sign == 2 && kb.synonyms[0].symptom == 1);
+    assert_null(kb.questions[0]);
+    assert_string_equal(kb.questions[1], "想不想吐?");
     arena_free(&arena);
 }
 
@@ -67,7 +113,30 @@ static void test_damage_is_named(void **state) {
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"呕吐\"",
          "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"呕吐\",应为 symptoms 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"头痛\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的症状"},
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的表现"},
+        {"{\"symptom\":\"恶心\"", "{\"site\":\"后脑\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 site 为 \"后脑\",应为 词典 sites 中的名称"},
+        {"{\"symptom\":\"恶心\"", "{\"aggravating\":\"声音\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 aggravating 为 \"声音\",应为 词典 triggers 中的名称"},
+        {"{\"symptom\":\"恶心\"", "{\"course\":\"3\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 course 为 \"3\",应为 \"<=N\" 或 \">=N\"(天)"},
+        {"{\"symptom\":\"恶心\"", "{\"age\":\">=老\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 age 为 \">=老\",应为 \"<=N\" 或 \">=N\"(岁)"},
+        {"{\"symptom\":\"恶心\"", "{\"patient\":\"哺乳\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 patient 为 \"哺乳\",应为 \"怀孕\""},
+        {"{\"symptom\":\"恶心\"", "{\"symptom\":\"恶心\",\"site\":\"前额\"",
+         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"恶心\",应为 恰好一个表现(symptom、site 等)"},
+        {"\"sex\":null,", "\"sex\":null,\"kind_of\":\"偏头痛\",",
+         "kb.json:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
+        {"\"diseases\"", "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"头痛\"]}],\"diseases\"",
+         "kb.json:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 symptoms 中的名称,各只属于一个上位症状"},
+        {"\"diseases\"",
+         "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
+         "kb.json:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
+        {"\"diseases\"", "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"畏光\"}],\"diseases\"",
+         "kb.json:synonyms[0]:字段 means 为 \"畏光\",应为 symptoms 中的名称"},
+        {"\"diseases\"", "\"questions\":[{\"symptom\":\"畏光\",\"ask\":\"怕光吗?\"}],\"diseases\"",
+         "kb.json:questions[0]:字段 symptom 为 \"畏光\",应为 symptoms 中的名称"},
         {"\"weight\":2", "\"weight\":\"2\"",
          "kb.json:diseases[0]“偏头痛”.findings[0]:字段 weight 为 \"2\",应为 -3 到 3 的数"},
         {"\"differentials\":[\"偏头痛\"]", "\"differentials\":[\"感冒\"]",
@@ -108,7 +177,7 @@ static void test_the_built_in_one_is_sound(void **state) {
     bool opened = clinic_open(&clinic, NULL, &failure);
     assert_string_equal(failure.message, "");
     assert_true(opened);
-    assert_true(clinic.kb.n_diseases >= 40);
+    assert_true(clinic.kb.n_diseases >= 230);
     for (size_t i = 0; i < clinic.kb.n_diseases; i++) {
         const struct disease *disease = &clinic.kb.diseases[i], *found;
         assert_true(kb_find_disease(&clinic.kb, &clinic.arena, span_of(disease->name), &found));
@@ -152,15 +221,15 @@ static void test_longest_word_wins(void **state) {
         assert_true(wordlist_add_term(&list, &arena, TERMS[i], &term));
         assert_true(wordlist_add_word(&list, &arena, term, TERMS[i]));
     }
-    size_t other, term = TERM_NONE;
+    size_t other;
     assert_null(wordlist_sort(&list, &other));
-    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0, &term), strlen("头痛"));
-    assert_int_equal(term, 1);
-    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0, &term), strlen("头痛欲裂"));
-    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头"), &term), strlen("痛"));
-    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0, &term), 2); /* words are in plain form */
-    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0, &term), 0);
-    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0, &term), strlen("头"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0).length, strlen("头痛"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲哭"), 0).term, 1);
+    assert_int_equal(wordlist_match(&list, span_of("头痛欲裂"), 0).length, strlen("头痛欲裂"));
+    assert_int_equal(wordlist_match(&list, span_of("头痛"), strlen("头")).length, strlen("痛"));
+    assert_int_equal(wordlist_match(&list, span_of("bp 1"), 0).length, 2); /* words are in plain form */
+    assert_int_equal(wordlist_match(&list, span_of("胸痛"), 0).length, 0);
+    assert_int_equal(wordlist_match(&list, span_of("头\xE7"), 0).length, strlen("头"));
     arena_free(&arena);
 }
 
@@ -172,8 +241,7 @@ static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
     struct failure failure;
     assert_true(clinic_open(&clinic, path, &failure));
     assert_int_equal(clinic.kb.n_diseases, 1);
-    assert_true(wordlist_find(&clinic.kb.symptoms, span_of("抽搐")) == TERM_NONE);
-    assert_true(wordlist_find(clinic.redflags.symptoms, span_of("抽搐")) != TERM_NONE);
+    assert_true(wordlist_find(&clinic.redflags.lexicon->symptoms, span_of("抽搐")) != TERM_NONE);
     clinic_close(&clinic);
     fixture_clear(f);
     assert_false(clinic_open(&clinic, path, &failure));
@@ -184,6 +252,7 @@ static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_small_one_is_read_whole),
+        cmocka_unit_test(test_signs_of_every_kind_are_read),
         cmocka_unit_test(test_damage_is_named),
         cmocka_unit_test(test_the_built_in_one_is_sound),
         cmocka_unit_test(test_diagnoses_are_found_by_their_names),

@@ -70,6 +70,30 @@ static void test_values_are_read(void **state) {
     assert_string_equal(options.text, "--help");
 }
 
+/* A number behind the last ':' is the scale; any other ':' is the directory's. */
+static void test_lora(void **state) {
+    (void)state;
+    static const struct {
+        const char *line, *directory;
+        double scale;
+    } CASES[] = {{"", "", 1},
+                 {"--lora d", "d", 1},
+                 {"--lora a/b:0.5", "a/b", 0.5},
+                 {"--lora d:-1", "d", -1},
+                 {"--lora c:d", "c:d", 1},
+                 {"--lora c:2:1", "c:2", 1},
+                 {"--lora d:", "d:", 1},
+                 {"--lora d:2 --lora e", "e", 1}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct options options;
+        struct failure failure;
+        assert_true(parse(CASES[i].line, &options, &failure));
+        assert_int_equal(options.lora.length, strlen(CASES[i].directory));
+        if (options.lora.length) assert_true(span_is(options.lora, CASES[i].directory));
+        assert_true(options.lora_scale == CASES[i].scale);
+    }
+}
+
 static void test_refusals(void **state) {
     (void)state;
     static const char *const CASES[][2] = {
@@ -84,7 +108,7 @@ static void test_refusals(void **state) {
         {"--age 200 x", "--age:“200”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
         {"--age 3周 x", "--age:“3周”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
         {"--sex x x", "--sex:“x”无效,应为 男 或 女"},
-        {"--format xml x", "--format:“xml”无效,应为 text|json(本版本的格式)"},
+        {"--format pdf x", "--format:“pdf”无效,应为 text|json|xml|fhir|hl7(本版本的格式)"},
         {"--dtype int8 x", "--dtype:“int8”无效,应为 auto|bf16|fp16(本版本的类型)"},
         {"--dtype int4 x", "--dtype:“int4”无效,应为 auto|bf16|fp16(本版本的类型)"},
         {"--dtype FP16 x", "--dtype:“FP16”无效,应为 auto|bf16|fp16(本版本的类型)"},
@@ -97,6 +121,9 @@ static void test_refusals(void **state) {
         {"serve --quiet", "本版本没有 serve 命令;可用:[TEXT]、chat、info"},
         {"info --format json", "--format 不用于 info"},
         {"chat --rules-only", "--rules-only 不用于 chat"},
+        {"--lora :0.5 x", "--lora:“:0.5”无效,应为 目录,或 目录:强度(-100 到 100 的数)"},
+        {"--lora d:101 x", "--lora:“d:101”无效,应为 目录,或 目录:强度(-100 到 100 的数)"},
+        {"--lora d:nan x", "--lora:“d:nan”无效,应为 目录,或 目录:强度(-100 到 100 的数)"},
         {"--greedy --temperature 0.7 x", "--greedy 与 --temperature 0.7 矛盾"},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -113,8 +140,8 @@ static void test_help_lists_every_option_in_one_column(void **state) {
     struct buffer out = {0};
     options_help(&out);
     assert_false(out.failed);
-    static const char *const NAMES[] = {"--model DIR", "--sex 男|女", "--format text|json", "--rules-only",
-                                        "--help"};
+    static const char *const NAMES[] = {"--model DIR", "--sex 男|女", "--format text|json|xml|fhir|hl7",
+                                        "--rules-only", "--help"};
     for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++)
         assert_true(span_find(buffer_span(&out), span_of(NAMES[i]), 0) != SIZE_MAX);
     buffer_free(&out);
@@ -124,6 +151,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_values_are_read),
+        cmocka_unit_test(test_lora),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_help_lists_every_option_in_one_column),
     };

@@ -187,6 +187,35 @@ static void test_what_is_attached_is_used_and_let_go(void **state) {
     assert_int_equal(calls()->detached, 1);
 }
 
+/* A device that applies no adapters is not taken for one; without the option it is, and the adapter refused. */
+static void test_adapters(void **state) {
+    (void)state;
+    youtu_model *model = NULL;
+    youtu_lora *lora = NULL;
+    youtu_error error;
+    youtu_model_options options = youtu_model_options_default();
+    options.lora = true;
+    behave("works");
+    options.device = "cuda";
+    expect_failure(NULL, youtu_model_open(DEFAULT, &options, &model, &error), &error, YOUTU_E_UNSUPPORTED,
+                   "device \"cuda\": adapters (LoRA) are applied on the CPU only");
+    assert_null(model);
+    options.device = "auto";
+    expect_success(youtu_model_open(DEFAULT, &options, &model, &error), &error);
+    assert_memory_equal(info_of(model).device, "cpu (", 5);
+    assert_string_equal(info_of(model).device_note, "adapters (LoRA) are applied on the CPU only");
+    assert_int_equal(calls()->attached, 0);
+    youtu_model_close(model);
+
+    model = NULL;
+    expect_success(open_on("cuda", YOUTU_WEIGHTS_AUTO, DEFAULT, &model, &error), &error);
+    expect_failure(
+        NULL, youtu_lora_open(model, "tests/golden/adapters/all", &lora, &error), &error, YOUTU_E_UNSUPPORTED,
+        "adapter tests/golden/adapters/all: device " FAKE_PLUGIN_LABEL " applies no adapters; the CPU does");
+    assert_null(lora);
+    youtu_model_close(model);
+}
+
 static void count_progress(void *user, uint64_t done, uint64_t total) {
     assert_true(done <= total);
     ++*(int *)user;
@@ -238,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_cuda_fails_with_the_reason),
         cmocka_unit_test(test_auto_takes_the_cpu_and_says_why),
         cmocka_unit_test(test_what_is_attached_is_used_and_let_go),
+        cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_what_a_device_is_asked_for),
         IN_DIRECTORY(test_a_damaged_model_attaches_nothing),
     };

@@ -120,9 +120,9 @@ static void test_departments_and_their_other_names(void **state) {
 /* Every department of the knowledge base has a template. */
 static void test_the_knowledge_bases_departments_are_known(void **state) {
     (void)state;
-    for (size_t i = 0; i < clinic.built_in.departments.count; i++)
-        if (!department_find(&clinic.departments, span_of(clinic.built_in.departments.items[i])))
-            fail_msg("%s", clinic.built_in.departments.items[i]);
+    for (size_t i = 0; i < clinic.kb.departments.count; i++)
+        if (!department_find(&clinic.departments, span_of(clinic.kb.departments.items[i])))
+            fail_msg("%s", clinic.kb.departments.items[i]);
 }
 
 static void test_a_clinics_own_templates(void **state) {

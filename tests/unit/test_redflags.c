@@ -13,7 +13,7 @@ static enum urgency check(const char *text, char fired[256]) {
     struct patient patient = {0};
     struct findings findings;
     struct warnings warnings;
-    assert_true(passage_open(&passage, &arena, span_of(text), &clinic.kb.symptoms));
+    assert_true(passage_open(&passage, &arena, span_of(text), &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
     assert_true(redflags_check(&clinic.redflags, &passage, &patient, &findings, &arena, &warnings));
     fired[0] = '\0';
@@ -120,8 +120,8 @@ static void test_damage_is_named(void **state) {
         struct arena arena = {0};
         struct redflags redflags;
         struct failure failure = {.message = ""};
-        bool loaded = redflags_load(&redflags, &arena, span_of(CASES[i].text), "r.json",
-                                    &clinic.built_in.symptoms, &failure);
+        bool loaded =
+            redflags_load(&redflags, &arena, span_of(CASES[i].text), "r.json", &clinic.lexicon, &failure);
         assert_string_equal(failure.message, CASES[i].message ? CASES[i].message : "");
         assert_int_equal(loaded, CASES[i].message == NULL);
         arena_free(&arena);

@@ -34,7 +34,12 @@ static void complete(struct report *report) {
         .removed = &removals};
     begin(report, TEXT);
     assert_true(report_complete(report, &clinic, &output, 0.5, &failure));
-    report->model = (struct report_model){"demo", "bf16", "cpu", "仅供演示"};
+    report->model = (struct report_model){.name = "demo",
+                                          .dtype = "bf16",
+                                          .device = "cpu",
+                                          .notice = "仅供演示",
+                                          .adapter = "急诊",
+                                          .adapter_scale = 0.5};
     report->finish = FINISH_LENGTH;
     report->seed = 7;
     report->usage = (struct report_usage){100, 20, 50, 12.34, 56.78};
@@ -108,6 +113,9 @@ static void test_json_has_the_contracts_fields(void **state) {
     assert_keys(first, DIAGNOSIS);
     assert_string_equal(text_at(json, "schema"), "youtu.diagnose/1");
     assert_string_equal(text_at(json_object_get(json, "model"), "notice"), "仅供演示");
+    const json_t *adapter = json_object_get(json_object_get(json, "model"), "adapter");
+    assert_string_equal(text_at(adapter, "name"), "急诊");
+    assert_true(fabs(json_real_value(json_object_get(adapter, "scale")) - 0.5) < 1e-9);
     assert_string_equal(text_at(json_object_get(json, "patient"), "sex"), "女");
     assert_true(number_at(json_object_get(json, "patient"), "age") == 35);
     assert_string_equal(text_at(json_object_get(json, "input"), "text"), TEXT);
@@ -136,6 +144,7 @@ static void test_absent_facts_are_null_or_empty(void **state) {
     json_t *json = as_json(&report);
     const json_t *findings = json_object_get(json, "findings"), *patient = json_object_get(json, "patient");
     assert_true(json_is_null(json_object_get(json_object_get(json, "model"), "name")));
+    assert_true(json_is_null(json_object_get(json_object_get(json, "model"), "adapter")));
     assert_true(json_is_null(json_object_get(patient, "age")) &&
                 json_is_null(json_object_get(patient, "age_unit")));
     assert_true(json_is_null(json_object_get(patient, "sex")) &&
@@ -179,10 +188,21 @@ static void test_identity(void **state) {
 
 static void test_text_has_its_parts_in_order(void **state) {
     (void)state;
-    static const char *const PARTS[] = {
-        "门诊预问诊报告",        "患者：女，35岁",   "仅供演示",           "问诊要点",    "主诉：头痛3天",
-        "阴性：发热（无发热）",  "体温 36.8℃",       "模型分析",           "1. 可能诊断", "达到长度上限",
-        "已删去 1 处剂量或用法", "核对后的鉴别诊断", "1. 偏头痛（G43.9）", "支持：头痛",  REPORT_DISCLAIMER};
+    static const char *const PARTS[] = {"门诊预问诊报告",
+                                        "患者：女，35岁",
+                                        "仅供演示",
+                                        "问诊要点",
+                                        "主诉：头痛3天",
+                                        "阴性：发热（“无发热”）",
+                                        "体温 36.8℃",
+                                        "模型分析",
+                                        "1. 可能诊断",
+                                        "达到长度上限",
+                                        "已删去 1 处剂量或用法",
+                                        "核对后的鉴别诊断",
+                                        "1. 偏头痛（G43.9）",
+                                        "支持：“头痛”",
+                                        REPORT_DISCLAIMER};
     struct report report;
     struct buffer out = {0};
     complete(&report);
@@ -267,6 +287,27 @@ static void test_a_diagnosis_without_any_basis_says_so(void **state) {
     report_free(&report);
 }
 
+static void test_a_dose_is_no_diagnosis(void **state) {
+    (void)state;
+    static const char WRITTEN[] = "1. 可能诊断\n(1) 罕见的病\n(2) 布洛芬0.3g";
+    struct report report;
+    struct failure failure;
+    const struct removals none = {0};
+    const struct model_output output = {
+        .answer = span_of(WRITTEN),
+        .narrative = span_of("1. 可能诊断\n(1) 罕见的病\n(2) 布洛芬〔剂量由医师决定〕"),
+        .removed = &none};
+    begin(&report, TEXT);
+    assert_true(report_complete(&report, &clinic, &output, 0.5, &failure));
+    bool rare = false;
+    for (size_t i = 0; i < report.differential.count; i++) {
+        assert_null(strstr(report.differential.items[i].name, "0.3g"));
+        rare |= strcmp(report.differential.items[i].name, "罕见的病") == 0;
+    }
+    assert_true(rare);
+    report_free(&report);
+}
+
 static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
     (void)state;
     struct report report;
@@ -279,7 +320,7 @@ static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
     assert_true(json_array_size(json_object_get(first, "evidence")) > 0);
     json_decref(json);
     assert_true(format_text(&report, false, &out));
-    assert_true(holds(&out, "  不可漏诊：蛛网膜下腔出血（I60.9；"));
+    assert_true(holds(&out, "\n不可漏诊\n  - 蛛网膜下腔出血（I60.9）\n    依据："));
     buffer_free(&out);
     report_free(&report);
     begin(&report, TEXT); /* no emergency */
@@ -330,7 +371,7 @@ static void test_a_knowledge_base_survives_refused_memory(void **state) {
         struct failure failure;
         allocations_left = refused;
         json_set_alloc_funcs(counted_malloc, free);
-        assert_false(kb_load(&kb, &arena, span_of(TEXT_OF_KB), "k", &failure));
+        assert_false(kb_load(&kb, &arena, span_of(TEXT_OF_KB), "k", &clinic.lexicon, &failure));
         json_set_alloc_funcs(malloc, free);
         arena_free(&arena);
         if (strcmp(failure.message, "k:字段 diseases 为 [],应为 至少一种疾病") == 0) { /* enough memory */
@@ -351,6 +392,7 @@ int main(void) {
         cmocka_unit_test(test_the_head_names_patient_and_time),
         cmocka_unit_test(test_what_a_model_wrote_is_marked_once),
         cmocka_unit_test(test_a_diagnosis_without_any_basis_says_so),
+        cmocka_unit_test(test_a_dose_is_no_diagnosis),
         cmocka_unit_test(test_an_emergency_keeps_dangerous_diseases_in_view),
         cmocka_unit_test(test_json_survives_refused_memory),
         cmocka_unit_test(test_a_knowledge_base_survives_refused_memory),

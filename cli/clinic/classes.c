@@ -1,0 +1,128 @@
+#include "cli/clinic/classes.h"
+
+struct word_class {
+    const char *name;
+    struct strings words;
+};
+
+/* No phrase is longer, and no pattern means more of them: beyond lies a mistake in a data file. */
+enum { LONGEST_PHRASE_BYTES = 96, MOST_PHRASES = 20000 };
+
+struct expansion {
+    const struct classes *classes;
+    const char *pattern, *place; /* for messages */
+    struct arena *arena;
+    struct strings *phrases;
+    struct failure *failure;
+    char phrase[LONGEST_PHRASE_BYTES]; /* so far */
+};
+
+static bool refuse(const struct expansion *in, const char *why) {
+    return fail(in->failure, STATUS_INPUT, "%s:“%s”%s", in->place, in->pattern, why);
+}
+
+static const struct word_class *find_class(const struct classes *classes, struct span name) {
+    for (size_t i = 0; i < classes->count; i++)
+        if (span_is(name, classes->items[i].name)) return &classes->items[i];
+    return NULL;
+}
+
+static bool add_phrase(const struct expansion *in, size_t length) {
+    struct strings *phrases = in->phrases;
+    if (length == 0) return refuse(in, "可以一字不剩");
+    if (phrases->count >= MOST_PHRASES) return refuse(in, "展开得太多");
+    const char **items = arena_grow(in->arena, phrases->items, phrases->count, sizeof *items);
+    const char *copy = arena_copy(in->arena, (struct span){in->phrase, length});
+    if (!items || !copy) return fail_memory(in->failure);
+    items[phrases->count++] = copy;
+    phrases->items = items;
+    return true;
+}
+
+static bool expand(struct expansion *in, size_t length, struct span rest);
+
+/* Goes on with a piece of text behind the phrase so far. */
+static bool expand_with(struct expansion *in, size_t length, struct span piece, struct span rest) {
+    if (length + piece.length > sizeof in->phrase) return refuse(in, "展开得太长");
+    memcpy(in->phrase + length, piece.data, piece.length);
+    return expand(in, length + piece.length, rest);
+}
+
+static bool expand_class(struct expansion *in, size_t length, struct span name, struct span rest) {
+    const struct word_class *class = find_class(in->classes, name);
+    if (!class)
+        return fail(in->failure, STATUS_INPUT, "%s:“%s”中的 {%.*s} 不是 classes 中的名称", in->place,
+                    in->pattern, (int)name.length, name.data);
+    for (size_t i = 0; i < class->words.count; i++)
+        if (!expand_with(in, length, span_of(class->words.items[i]), rest)) return false;
+    return true;
+}
+
+/* With each of the choices "A|B". */
+static bool expand_choices(struct expansion *in, size_t length, struct span choices, struct span rest) {
+    for (;;) {
+        size_t end = span_find(choices, span_of("|"), 0);
+        struct span choice = span_between(choices, 0, end == SIZE_MAX ? choices.length : end);
+        if (!expand_with(in, length, choice, rest)) return false;
+        if (end == SIZE_MAX) return true;
+        choices = span_between(choices, end + 1, choices.length);
+    }
+}
+
+/* All ways to go on from phrase[0, length) with the rest of the pattern. */
+static bool expand(struct expansion *in, size_t length, struct span rest) {
+    static const char OPENING[] = "{[(", CLOSING[] = "}])";
+    size_t plain = 0;
+    while (plain < rest.length && !strchr("{}[]()", rest.data[plain])) plain++;
+    if (plain)
+        return expand_with(in, length, span_between(rest, 0, plain), span_between(rest, plain, rest.length));
+    if (rest.length == 0) return add_phrase(in, length);
+    const char *kind = strchr(OPENING, rest.data[0]);
+    const char *end = kind ? memchr(rest.data, CLOSING[kind - OPENING], rest.length) : NULL;
+    if (!end) return refuse(in, "的括号不成对");
+    size_t inner_end = (size_t)(end - rest.data);
+    struct span inner = span_between(rest, 1, inner_end),
+                after = span_between(rest, inner_end + 1, rest.length);
+    if (*kind == '{') return expand_class(in, length, inner, after);
+    if (*kind == '[' && !expand(in, length, after)) return false;
+    return expand_choices(in, length, inner, after);
+}
+
+bool classes_expand(const struct classes *classes, const char *pattern, const char *place,
+                    struct arena *arena, struct strings *phrases, struct failure *failure) {
+    struct expansion in = {classes, pattern, place, arena, phrases, failure, {0}};
+    *phrases = (struct strings){0};
+    return expand(&in, 0, span_of(pattern));
+}
+
+static bool load_class(struct classes *classes, const struct record *object, const char *name,
+                       struct arena *arena, struct failure *failure) {
+    struct strings patterns, phrases;
+    struct word_class *items = arena_grow(arena, classes->items, classes->count, sizeof *items);
+    if (!items) return fail_memory(failure);
+    classes->items = items;
+    struct word_class class = {.name = arena_copy(arena, span_of(name))};
+    if (!class.name) return fail_memory(failure);
+    if (!record_strings(object, name, arena, &patterns, failure)) return false;
+    for (size_t i = 0; i < patterns.count; i++) {
+        if (!classes_expand(classes, patterns.items[i], object->place, arena, &phrases, failure))
+            return false;
+        for (size_t j = 0; j < phrases.count; j++)
+            if (!strings_add(&class.words, arena, phrases.items[j])) return fail_memory(failure);
+    }
+    items[classes->count++] = class;
+    return true;
+}
+
+bool classes_load(struct classes *classes, const struct record *root, const char *field, struct arena *arena,
+                  struct failure *failure) {
+    struct record object = {.object = json_object_get(root->object, field)};
+    snprintf(object.place, sizeof object.place, "%.200s.%s", root->place, field);
+    if (!json_is_object(object.object)) return record_refuse(root, field, "对象", failure);
+    const char *name;
+    json_t *words;
+    json_object_foreach((json_t *)object.object, name, words) {
+        if (!load_class(classes, &object, name, arena, failure)) return false;
+    }
+    return true;
+}
