@@ -33,7 +33,7 @@ static void test_defaults(void **state) {
     assert_null(options.model);
     assert_string_equal(options.device, "auto");
     assert_int_equal(options.weights, YOUTU_WEIGHTS_AUTO);
-    assert_string_equal(options.department, "全科");
+    assert_null(options.department); /* proposed */
     assert_int_equal(options.max_tokens, 512);
     assert_true(options.confidence == 0.5);
     assert_true(isnan(options.temperature) && isnan(options.repetition_penalty));
