@@ -1,5 +1,7 @@
 #include "cli/clinic/redflag_rules.h"
 
+#include "cli/clinic/infix.h"
+
 #include <stdlib.h>
 
 const char *urgency_name(enum urgency urgency) {
@@ -59,13 +61,21 @@ static bool add_sign(struct checking *in, struct arena *arena, size_t sign, size
     return true;
 }
 
+/* A word of manner that may stand inside a symptom's wording: 突然 of "头突然疼". */
+static bool is_infix(const struct checking *in, const struct mention *cue) {
+    const struct wordlist *infixes = &in->redflags->lexicon->infixes.words;
+    struct span text = plain_span(&in->passage->plain);
+    return wordlist_match(infixes, text, cue->start).length == cue->end - cue->start;
+}
+
 /* A cue that overlaps a symptom's wording belongs to the symptom ("嗜睡" in 白天嗜睡, "没尿" in 没尿频),
- * unless it contains it. *next: the first symptom mention that may reach the cue, moved on. */
-static bool belongs_to_symptom(const struct mentions *symptoms, size_t *next, const struct mention *cue) {
+ * unless it contains it or is an infix. *next: the first symptom mention that may reach the cue, moved on. */
+static bool belongs_to_symptom(const struct checking *in, const struct mentions *symptoms, size_t *next,
+                               const struct mention *cue) {
     while (*next < symptoms->count && symptoms->items[*next].end <= cue->start) ++*next;
     if (*next == symptoms->count || symptoms->items[*next].start >= cue->end) return false;
     const struct mention *symptom = &symptoms->items[*next];
-    return !(cue->start <= symptom->start && symptom->end <= cue->end);
+    return !(cue->start <= symptom->start && symptom->end <= cue->end) && !is_infix(in, cue);
 }
 
 /* What is uncertain counts as present: a red flag is to be looked at. */
@@ -91,7 +101,7 @@ static bool see_all(struct checking *in, const struct passage *passage, struct a
         if (!see(in, arena, &symptoms.items[i], symptoms.items[i].term)) return false;
     size_t next = 0, n_symptoms = in->redflags->lexicon->symptoms.n_terms;
     for (size_t i = 0; i < cues.count; i++)
-        if (!belongs_to_symptom(&symptoms, &next, &cues.items[i]) &&
+        if (!belongs_to_symptom(in, &symptoms, &next, &cues.items[i]) &&
             !see(in, arena, &cues.items[i], n_symptoms + cues.items[i].term))
             return false;
     if (in->n_sightings) qsort(in->sightings, in->n_sightings, sizeof *in->sightings, compare_sightings);
