@@ -69,13 +69,14 @@ static bool is_infix(const struct checking *in, const struct mention *cue) {
 }
 
 /* A cue that overlaps a symptom's wording belongs to the symptom ("嗜睡" in 白天嗜睡, "没尿" in 没尿频),
- * unless it contains it or is an infix. *next: the first symptom mention that may reach the cue, moved on. */
+ * unless it contains it, is an infix or goes on beyond it ("疼得打滚" behind 肚子疼). *next: the first symptom mention that may reach the cue, moved on. */
 static bool belongs_to_symptom(const struct checking *in, const struct mentions *symptoms, size_t *next,
                                const struct mention *cue) {
     while (*next < symptoms->count && symptoms->items[*next].end <= cue->start) ++*next;
     if (*next == symptoms->count || symptoms->items[*next].start >= cue->end) return false;
     const struct mention *symptom = &symptoms->items[*next];
-    return !(cue->start <= symptom->start && symptom->end <= cue->end) && !is_infix(in, cue);
+    bool contains = cue->start <= symptom->start && symptom->end <= cue->end;
+    return cue->end <= symptom->end && !contains && !is_infix(in, cue);
 }
 
 /* What is uncertain counts as present: a red flag is to be looked at. */
