@@ -24,6 +24,7 @@ struct mention {
     size_t shown_start; /* where its wording starts: at the negation or an adverb before it */
     size_t shown_end;   /* where it ends: behind a negation that follows */
     size_t clause;
+    size_t part_start;  /* of the body part named before, for a complaint that was joined to it; else start */
     bool denied_inside; /* "头不疼" for 头疼 */
     bool from_denying;  /* denied, or doubtful, by a list that another clause opened */
     enum polarity polarity;
