@@ -336,9 +336,8 @@ static bool collect_clause(struct collecting *in, size_t clause) {
     return true;
 }
 
-bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
-                   struct mentions *mentions) {
-    *mentions = (struct mentions){0};
+static bool find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
+                 struct mentions *mentions) {
     struct collecting in = {.passage = passage, .list = list, .arena = arena, .mentions = mentions};
     for (size_t clause = 0; clause < passage->n_clauses; clause++) {
         if (!passage_goes_on(passage, clause)) in.part.length = 0;
@@ -346,5 +345,20 @@ bool mentions_find(const struct passage *passage, const struct wordlist *list, s
     }
     const struct judging judging = {passage, &passage->lexicon->scope, mentions->items, mentions->count};
     for (size_t i = 0; i < mentions->count; i++) judge(&judging, i, &mentions->items[i]);
+    return true;
+}
+
+bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
+                   struct mentions *mentions) {
+    struct found_mentions *found = passage->found;
+    for (size_t i = 0; i < found->count; i++)
+        if (found->items[i].words == list->words) return *mentions = *found->items[i].mentions, true;
+    void *items = arena_grow(arena, found->items, found->count, sizeof *found->items);
+    struct mentions *kept = arena_new(arena, sizeof *kept);
+    if (!items || !kept || !find(passage, list, arena, kept)) return false;
+    found->items = items;
+    found->items[found->count].words = list->words;
+    found->items[found->count++].mentions = kept;
+    *mentions = *kept;
     return true;
 }

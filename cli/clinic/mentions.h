@@ -36,7 +36,8 @@ struct mentions {
     size_t count;
 };
 
-/* The longest words of the list in every clause, left to right. false: memory refused. */
+/* The longest words of the list in every clause, left to right; found once for a list and kept with the
+ * passage, whose arena must be this one. false: memory refused. */
 bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
                    struct mentions *mentions);
 
