@@ -20,7 +20,16 @@ struct lexicon {
     struct wordlist drugs;      /* names and classes */
     struct wordlist conditions; /* of the patient's history */
     struct infixes infixes;     /* between a body part and its complaint */
-    struct scope scope;         /* negation and its reach */
+    /* Lists that end with NULL. */
+    const char *const *sides;     /* before a body part */
+    const char *const *positions; /* behind one */
+    const char *const *worse;     /* words of change */
+    const char *const *better;
+    const char *const *not_better;
+    const char *const *trigger_links;    /* between a trigger and the change */
+    const char *const *trigger_openings; /* before a trigger */
+    const char *const *no_triggers;      /* what holds one of them is no trigger */
+    struct scope scope;                  /* negation and its reach */
 };
 
 /* Reads a lexicon of schema youtu.lexicon/1; its words are patterns (classes.h). Its "decoys" are words that

@@ -362,3 +362,15 @@ bool mentions_find(const struct passage *passage, const struct wordlist *list, s
     *mentions = *kept;
     return true;
 }
+
+size_t mentions_from(const struct mentions *mentions, size_t at) {
+    size_t low = 0, high = mentions->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (mentions->items[middle].end <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
