@@ -5,6 +5,7 @@
  * taken in the patient's own words when it is short and no finding itself; a word of the lexicon's triggers
  * anywhere in it gives the name. */
 #include "cli/clinic/extraction.h"
+#include "cli/clinic/quantities.h"
 
 /* Longer stretches tell a story, no trigger. */
 enum { LONGEST_TRIGGER_BYTES = 30, SHORTEST_TRIGGER_BYTES = 6 };
@@ -13,9 +14,10 @@ static struct span text_of(const struct extraction *in) {
     return plain_span(&in->passage->plain);
 }
 
-static bool overlaps_complaint(const struct extraction *in, size_t start, size_t end) {
+/* Whether a complaint ends in [start, end): then it is told there, and no trigger. */
+static bool holds_complaint(const struct extraction *in, size_t start, size_t end) {
     for (size_t i = mentions_from(&in->symptoms, start);
-         i < in->symptoms.count && in->symptoms.items[i].start < end; i++)
+         i < in->symptoms.count && in->symptoms.items[i].end <= end; i++)
         if (lexicon_is_complaint(in->passage->lexicon, in->symptoms.items[i].term)) return true;
     return false;
 }
@@ -29,10 +31,26 @@ static size_t complaint_at(const struct extraction *in, size_t at) {
     return mention->start == at && present ? mention->end : at;
 }
 
-static bool has_digit(struct span text) {
-    for (size_t i = 0; i < text.length; i++)
-        if (text.data[i] >= '0' && text.data[i] <= '9') return true;
+/* "十来分钟自己就好" tells a time. */
+static bool tells_time(const struct extraction *in, size_t start, size_t end) {
+    struct span text = span_between(text_of(in), 0, end);
+    for (size_t at = start; at < end; at++) {
+        double days;
+        size_t behind;
+        if (text.data[at] >= '0' && text.data[at] <= '9') return true;
+        if (duration_read(text, at, &days, &behind)) return true;
+    }
     return false;
+}
+
+/* "左眼好好的" names a part of the body alone. */
+static bool is_body_part(const struct extraction *in, size_t start, size_t end) {
+    const struct lexicon *lexicon = in->passage->lexicon;
+    struct span text = span_between(text_of(in), 0, end);
+    start += starts_with_any(span_between(text, start, end), lexicon->sides);
+    if (start < end) start += wordlist_match(&lexicon->infixes.body_parts, text, start).length;
+    if (start < end) start += starts_with_any(span_between(text, start, end), lexicon->positions);
+    return start == end;
 }
 
 /* Without the words around a trigger that are no part of it: 每次, 一, 的时候. */
@@ -69,9 +87,9 @@ static bool add_one(const struct extraction *in, bool better, size_t start, size
     trim(in, &start, &end);
     size_t term = known_trigger(in, start, end);
     bool is_short = end > start + SHORTEST_TRIGGER_BYTES - 1 && end - start <= LONGEST_TRIGGER_BYTES;
-    if (!is_short || is_negated(in, start, end) || has_digit(span_between(text_of(in), start, end)))
-        return true;
-    if (term == TERM_NONE && (overlaps_complaint(in, start, end) ||
+    if (!is_short || is_negated(in, start, end) || tells_time(in, start, end)) return true;
+    if (term == TERM_NONE && (holds_complaint(in, start, end) || is_body_part(in, start, end) ||
+                              passage_person(in->passage, start, end) ||
                               contains_any(span_between(text_of(in), start, end), lexicon->no_triggers)))
         return true;
     const struct entity *entity =
@@ -131,7 +149,27 @@ static bool add_before(const struct extraction *in, size_t i, enum change change
     return add_list(in, change == CHANGE_BETTER, before.start, before.end);
 }
 
+/* Complaints that hold a trigger in their own wording: "躺下就憋", "上下楼膝盖疼". */
+static bool add_inner(const struct extraction *in) {
+    const struct wordlist *triggers = &in->passage->lexicon->triggers;
+    for (size_t i = 0; i < in->symptoms.count; i++) {
+        const struct mention *mention = &in->symptoms.items[i];
+        if (mention->polarity != POLARITY_PRESENT ||
+            !lexicon_is_complaint(in->passage->lexicon, mention->term))
+            continue;
+        struct span text = span_between(text_of(in), 0, mention->end);
+        for (size_t at = mention->start; at < mention->end;) {
+            struct word_match match = wordlist_match(triggers, text, at);
+            size_t end = at + match.length;
+            if (match.length && end < mention->end && !add_one(in, false, at, end)) return false;
+            at = match.length ? end : at + 1;
+        }
+    }
+    return true;
+}
+
 bool add_triggers(const struct extraction *in) {
+    if (!add_inner(in)) return false;
     for (size_t i = 0; i < in->passage->n_clauses; i++) {
         struct clause clause = in->passage->clauses[i];
         size_t last_change = clause.start;
