@@ -23,4 +23,7 @@ bool add_sites(const struct extraction *in);
 /* What makes complaints worse or better: findings->aggravating and relieving (triggers.c). */
 bool add_triggers(const struct extraction *in);
 
+/* findings->history, medications and allergies (background.c). */
+bool add_backgrounds(const struct extraction *in);
+
 #endif

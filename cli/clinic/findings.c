@@ -36,10 +36,6 @@ bool finding_listed(const struct finding_list *list, size_t symptom) {
     return false;
 }
 
-static struct span clause_text(const struct passage *passage, size_t i) {
-    return span_between(plain_span(&passage->plain), passage->clauses[i].start, passage->clauses[i].end);
-}
-
 /* ---- symptoms */
 
 const struct entity *add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity,
@@ -179,43 +175,6 @@ static bool find_severity(const struct extraction *in, const struct lexicon *lex
     return true;
 }
 
-/* ---- background */
-
-/* Of earlier times or lasting: "高血压5年", "既往哮喘". A condition that is asked about or another's is not.
- */
-static bool add_history(const struct extraction *in, const struct lexicon *lexicon) {
-    static const char *const HAS[] = {"有", "患", "得过", "查出", "确诊", "做过", "既往", "病史", "史", NULL};
-    struct mentions mentions;
-    if (!mentions_find(in->passage, &lexicon->conditions, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++) {
-        const struct mention *mention = &mentions.items[i];
-        bool told = contains_any(clause_text(in->passage, mention->clause), HAS) ||
-                    mention->polarity == POLARITY_PAST;
-        bool own = mention->polarity == POLARITY_PRESENT || mention->polarity == POLARITY_PAST;
-        if (told && own &&
-            !strings_add(&in->findings->history, in->arena, lexicon->conditions.terms[mention->term]))
-            return false;
-    }
-    return true;
-}
-
-/* "对青霉素过敏" makes a drug an allergy; any other mention is a medicine the patient has taken. */
-static bool add_drugs(const struct extraction *in, const struct lexicon *lexicon) {
-    static const char *const ALLERGIC[] = {"过敏", NULL};
-    struct mentions mentions;
-    if (!mentions_find(in->passage, &lexicon->drugs, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++) {
-        const struct mention *mention = &mentions.items[i];
-        struct span rest = span_between(plain_span(&in->passage->plain), mention->end,
-                                        in->passage->clauses[mention->clause].end);
-        bool allergy = contains_any(rest, ALLERGIC);
-        bool own = mention->polarity == POLARITY_PRESENT || (!allergy && mention->polarity == POLARITY_PAST);
-        struct strings *list = allergy ? &in->findings->allergies : &in->findings->medications;
-        if (own && !strings_add(list, in->arena, lexicon->drugs.terms[mention->term])) return false;
-    }
-    return true;
-}
-
 /* ---- the patient */
 
 /* 男 or 女 as a statement on the patient, not in 男朋友 or 女儿. */
@@ -298,5 +257,5 @@ bool findings_extract(const struct passage *passage, const struct kb *kb, const 
     return mentions_find(passage, &kb->symptoms, arena, &in.symptoms) && add_symptoms(&in) &&
            add_durations(&in) && name_chief_complaint(&in) && add_sites(&in) &&
            add_present_terms(&in, &lexicon->qualities, &findings->qualities) && find_severity(&in, lexicon) &&
-           add_triggers(&in) && add_history(&in, lexicon) && add_drugs(&in, lexicon);
+           add_triggers(&in) && add_backgrounds(&in);
 }

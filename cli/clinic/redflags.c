@@ -162,8 +162,7 @@ static bool condition_holds(const struct checking *in, const struct condition *c
 static bool rest_holds(const struct checking *in, const struct alternative *alternative, size_t first,
                        size_t clause) {
     size_t held = first;
-    while (held < alternative->n_conditions &&
-           condition_holds(in, &alternative->conditions[held], clause))
+    while (held < alternative->n_conditions && condition_holds(in, &alternative->conditions[held], clause))
         held++;
     return held == alternative->n_conditions;
 }
@@ -264,9 +263,8 @@ static const struct alternatives *lacking(const struct checking *in, const struc
             if (!alternative_holds(in, alternative)) continue;
             held = true;
             const struct condition *first = &alternative->conditions[0];
-            about_chief =
-                about_chief || (first->kind == CONDITION_SIGN && !first->negated &&
-                                is_seen(chief, first->sign, ANY_CLAUSE));
+            about_chief = about_chief || (first->kind == CONDITION_SIGN && !first->negated &&
+                                          is_seen(chief, first->sign, ANY_CLAUSE));
         }
         if (held) continue;
         if (found) return NULL;
@@ -313,8 +311,7 @@ bool redflags_missing(const struct redflags *redflags, const struct passage *pas
             const struct condition *first = &alternative->conditions[0];
             bool one_sign =
                 alternative->n_conditions == 1 && first->kind == CONDITION_SIGN && !first->negated;
-            if (one_sign && !add_missing(&in, first->sign, rule, arena, missing))
-                return false;
+            if (one_sign && !add_missing(&in, first->sign, rule, arena, missing)) return false;
         }
     }
     return true;
