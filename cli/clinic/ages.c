@@ -168,6 +168,22 @@ static bool convert(const struct measure *measure, struct age *age) {
     return value <= 130;
 }
 
+/* "俺爹71了", "老爷子77,", "他五十五", "女的,26": a bare number behind a person, or a clause of its own behind one's
+ * sex. */
+static bool is_age_of_person(const struct passage *passage, size_t at, const struct measure *measure) {
+    static const char *const SEXES[] = {"男的", "女的", "男", "女", "他", "她", "男性", "女性", NULL};
+    static const char *const SO_OLD[] = {"了", NULL}, *const MARKS[] = {",", ".", " ", NULL};
+    struct span text = plain_span(&passage->plain);
+    size_t before = at, length;
+    if (measure->value < 1 || measure->value > 110 ||
+        !at_clause_end(text, skip_any(text, measure->end, SO_OLD)))
+        return false;
+    const struct person_mention *person = passage_person(passage, 0, at);
+    if (person && person->end == at && person->person != PERSON_SELF) return true;
+    while ((length = ends_with_any(span_between(text, 0, before), MARKS))) before -= length;
+    return ends_with_any(span_between(text, 0, before), SEXES) != 0;
+}
+
 bool age_read(const struct passage *passage, size_t at, struct age *age) {
     static const char *const THEN[] = {"时",   "的时候", "那年", "那会", "起",
                                        "开始", "以前",   "前",   "就",   NULL};
@@ -176,6 +192,7 @@ bool age_read(const struct passage *passage, size_t at, struct age *age) {
     if (!read_measure(text, at, &measure) || !convert(&measure, age)) return false;
     age->end = measure.end;
     age->past = starts_at(text, measure.end, THEN);
-    if (measure.unit == UNIT_NONE) return is_age_without_unit(text, at, &measure);
+    if (measure.unit == UNIT_NONE)
+        return is_age_without_unit(text, at, &measure) || is_age_of_person(passage, at, &measure);
     return measure.tells_age || is_age_by_place(passage, at, &measure);
 }

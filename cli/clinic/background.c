@@ -29,10 +29,15 @@ static bool add_conditions(const struct extraction *in, const struct wordlist *w
     static const char *const NONE[] = {"药", "的药", "疫苗", "门诊", "科", "饮食", "引起", "吗", "呢", NULL};
     static const char *const SUSPECTED[] = {"像",   "怀疑", "考虑", "排除", "可能", "会不会", "是不是", "怕",
                                             "说是", "以为", "当",   "治",   "防",   "不像",   "查",     NULL};
-    struct mentions mentions;
-    if (!mentions_find(in->passage, words, in->arena, &mentions)) return false;
+    struct mentions mentions, conditions;
+    if (!mentions_find(in->passage, words, in->arena, &mentions) ||
+        !mentions_find(in->passage, &in->passage->lexicon->conditions, in->arena, &conditions))
+        return false;
     for (size_t i = 0; i < mentions.count; i++) {
         const struct mention *mention = &mentions.items[i];
+        size_t other = mentions_from(&conditions, mention->start);
+        bool is_known = other < conditions.count && conditions.items[other].start < mention->end;
+        if (is_known && !chronic) continue; /* told already */
         struct clause clause = in->passage->clauses[mention->clause];
         struct span before = span_between(text_of(in), clause.start, mention->start);
         struct span after = span_between(text_of(in), mention->end, clause.end);

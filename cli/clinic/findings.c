@@ -103,6 +103,41 @@ static bool add_duration(const struct extraction *in, size_t start, size_t end, 
     return text != NULL;
 }
 
+/* "昨晚": a day told by its name, in days. */
+static bool read_day(struct span text, size_t at, double *days, size_t *end) {
+    static const struct {
+        const char *word;
+        double days;
+    } DAYS[] = {{"大前天", 3},     {"前天晚上", 1.5}, {"前天夜里", 1.5}, {"前天", 2},   {"昨天晚上", 0.5},
+                {"昨天夜里", 0.5}, {"昨儿晚上", 0.5}, {"昨儿夜里", 0.5}, {"昨晚", 0.5}, {"昨夜", 0.5},
+                {"昨天", 1},       {"昨儿", 1},       {"昨日", 1},       {"昨儿个", 1}, {"今天早上", 0.25},
+                {"今早", 0.25},    {"今晨", 0.25},    {"上周", 7},       {"上星期", 7}, {"上礼拜", 7},
+                {"上个月", 30},    {"上月", 30},      {"前几天", 4},     {"前两天", 2}, {"前阵子", NAN}};
+    size_t longest = 0;
+    for (size_t i = 0; i < sizeof DAYS / sizeof *DAYS; i++) {
+        struct span word = span_of(DAYS[i].word);
+        if (word.length <= longest || !span_starts(span_between(text, at, text.length), word)) continue;
+        longest = word.length;
+        *days = DAYS[i].days;
+    }
+    *end = at + longest;
+    return longest > 0;
+}
+
+/* Whether a present complaint is told at or behind `at`, in the clause or the one after. */
+static bool complaint_follows(const struct extraction *in, size_t clause, size_t at) {
+    for (size_t i = mentions_from(&in->symptoms, at); i < in->symptoms.count; i++) {
+        const struct mention *mention = &in->symptoms.items[i];
+        bool near = mention->clause == clause ||
+                    (mention->clause == clause + 1 && passage_goes_on(in->passage, clause + 1));
+        if (!near) return false;
+        if (mention->polarity == POLARITY_PRESENT &&
+            lexicon_is_complaint(in->passage->lexicon, mention->term))
+            return true;
+    }
+    return false;
+}
+
 static bool add_durations(const struct extraction *in) {
     for (size_t i = 0; i < in->passage->n_clauses; i++) {
         struct clause clause = in->passage->clauses[i];
@@ -116,6 +151,9 @@ static bool add_durations(const struct extraction *in) {
                 at = age.end;
             } else if (duration_read(text, at, &days, &end)) {
                 if (!add_duration(in, at, end, days)) return false;
+                at = end;
+            } else if (read_day(text, at, &days, &end)) {
+                if (complaint_follows(in, i, end) && !add_duration(in, at, end, days)) return false;
                 at = end;
             } else {
                 at = quantity_read(text, at, &number) ? number.end : at + 1;

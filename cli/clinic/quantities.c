@@ -169,9 +169,11 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
  * there is none. *at: where to look from, moved behind the number. */
 static double number_after(struct span text, const char *const *words, size_t *at, double least,
                            double most) {
-    static const char *const BETWEEN[] = {" ",    ":",  "=",    "约",   "大约", "大概", "为",   "是",
-                                          "到",   "有", "在",   "达",   "快",   "了",   "最高", "最低",
-                                          "只有", "测", "升至", "降到", "(",    NULL};
+    static const char *const BETWEEN[] = {" ",    ":",    "=",      "约",     "大约", "大概", "为",   "是",
+                                          "到",   "有",   "在",     "达",     "快",   "了",   "最高", "最低",
+                                          "只有", "测",   "升至",   "降到",   "(",    "才",   "只",   "也",
+                                          "慢",   "跳到", "每分钟", "静下来", "都",   "测得", "量",   "量的",
+                                          "的",   "一直", "能到",   "最快",   "显示", "降至", "剩",   NULL};
     for (; *at < text.length; (*at)++) {
         size_t length = starts_with_any(span_between(text, *at, text.length), words);
         bool inside_word = *at > 0 && text.data[*at] >= 'a' && text.data[*at] <= 'z' &&
@@ -180,7 +182,7 @@ static double number_after(struct span text, const char *const *words, size_t *a
         size_t number_at = *at + length, skipped;
         while ((skipped = skip_any(text, number_at, BETWEEN)) > number_at) number_at = skipped;
         struct quantity number;
-        if (read_digits(text, number_at, &number) && number.value >= least && number.value <= most) {
+        if (read_one(text, number_at, &number) && number.value >= least && number.value <= most) {
             *at = number.end;
             return number.value;
         }
@@ -189,21 +191,59 @@ static double number_after(struct span text, const char *const *words, size_t *a
     return NAN;
 }
 
-static double highest_temperature(struct span text) {
+static bool is_temperature(double degrees) {
+    return degrees >= 34 && degrees <= 43;
+}
+
+/* "38.5℃", "39度2", "三十八度五". */
+static bool read_degrees(struct span text, size_t at, double *degrees, size_t *end) {
     static const char *const DEGREES[] = {"℃", "°c", "度", "摄氏度", NULL};
+    struct quantity number, tenths;
+    if (!read_one(text, at, &number) || !is_temperature(number.value)) return false;
+    size_t unit = skip_any(text, number.end, (const char *const[]){" ", NULL});
+    *end = skip_any(text, unit, DEGREES);
+    if (*end == unit) return false;
+    *degrees = number.value;
+    if (has(text, *end, "半")) return *degrees += 0.5, *end += strlen("半"), true;
+    if (!read_one(text, *end, &tenths) || !(tenths.value < 10) || has(text, tenths.end, "天") ||
+        has(text, tenths.end, "个") || has(text, tenths.end, "次"))
+        return true;
+    *degrees += tenths.value / 10;
+    *end = tenths.end;
+    return true;
+}
+
+/* "发烧一天,39.9": a number with a decimal point that no unit follows, near a word of fever. */
+static bool read_bare_degrees(struct span text, size_t at, double *degrees, size_t *end) {
+    enum { NEAR_BYTES = 60 };
+    static const char *const FEVER[] = {"烧", "热", "体温", "温度", "量", NULL};
+    static const char *const OTHER_UNITS[] = {"%",  "/",  "m",  "g",  "c",  "k",  "斤", "公", "个", "岁",
+                                              "天", "周", "年", "万", "倍", "厘", "毫", "升", "克", NULL};
+    struct quantity number;
+    if (!read_digits(text, at, &number) || !is_temperature(number.value)) return false;
+    if (!memchr(text.data + at, '.', number.end - at) || skip_any(text, number.end, OTHER_UNITS) > number.end)
+        return false;
+    size_t from = at > NEAR_BYTES ? at - NEAR_BYTES : 0;
+    while (from < at && utf8_continues(text.data[from])) from++;
+    if (!contains_any(span_between(text, from, at), FEVER)) return false;
+    *degrees = number.value;
+    *end = number.end;
+    return true;
+}
+
+static double highest_temperature(struct span text) {
     static const char *const WORDS[] = {"体温", "烧到", "高烧", "低烧", "发烧",
                                         "发热", "高热", "低热", "t",    NULL};
     double highest = NAN, value;
-    for (size_t at = 0; at < text.length; at++) {
+    for (size_t at = 0, end; at < text.length; at = end) {
         struct quantity number;
-        if (!read_digits(text, at, &number)) continue;
-        size_t unit = skip_any(text, number.end, (const char *const[]){" ", NULL});
-        if (skip_any(text, unit, DEGREES) > unit && number.value >= 34 && number.value <= 43)
-            highest = fmax(highest, number.value);
-        at = number.end - 1;
+        if (read_degrees(text, at, &value, &end) || read_bare_degrees(text, at, &value, &end))
+            highest = fmax(highest, value);
+        else
+            end = read_digits(text, at, &number) ? number.end : at + 1;
     }
     for (size_t at = 0; !isnan(value = number_after(text, WORDS, &at, 34, 43));) /* "发热40天" counts days. */
-        if (!read_unit(text, at) && !has(text, at, "岁") && !has(text, at, "个"))
+        if (!read_unit(text, at) && !has(text, at, "岁") && !has(text, at, "个") && !has(text, at, "度"))
             highest = fmax(highest, value);
     return highest;
 }
@@ -233,10 +273,17 @@ static void read_blood_pressure(struct span text, struct vitals *vitals) {
 struct vitals vitals_read(struct span text) {
     static const char *const HEART_RATE[] = {"心率", "脉搏", "脉率", "心跳", "hr", "p", NULL};
     static const char *const RESPIRATION[] = {"呼吸频率", "呼吸", "rr", "r", NULL};
-    static const char *const OXYGEN[] = {"血氧饱和度", "血氧", "氧饱和度", "氧饱和", "spo2", "sao2", NULL};
+    static const char *const OXYGEN[] = {"血氧饱和度", "血氧仪", "血氧", "氧饱和度", "氧饱和", "指氧仪",
+                                         "指脉氧",     "指氧",   "spo2", "sao2",     NULL};
     struct vitals vitals = {.temperature_c = highest_temperature(text), .systolic = NAN, .diastolic = NAN};
     read_blood_pressure(text, &vitals);
+    static const char *const SYSTOLIC[] = {"高压", "收缩压", NULL}, *const DIASTOLIC[] = {"低压", "舒张压",
+                                                                                          NULL};
     size_t at = 0;
+    if (isnan(vitals.systolic)) vitals.systolic = number_after(text, SYSTOLIC, &at, 50, 300);
+    at = 0;
+    if (isnan(vitals.diastolic)) vitals.diastolic = number_after(text, DIASTOLIC, &at, 20, 200);
+    at = 0;
     vitals.heart_rate = number_after(text, HEART_RATE, &at, 20, 300);
     at = 0;
     vitals.respiratory_rate = number_after(text, RESPIRATION, &at, 4, 120);
