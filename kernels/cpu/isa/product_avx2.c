@@ -1,8 +1,9 @@
 /* The two products with AVX2 and FMA; formulas in kernels.h.
  *
  * Few rows (decoding): dot products along k. B is streamed once from memory, 2 bytes a weight, and converted
- * in registers; up to 4 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
- * row, so the limit is the memory: weights x 2 bytes / bandwidth.
+ * in registers; 2 or 3 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
+ * row, so the limit is the memory: weights x 2 bytes / bandwidth. Up to SHARED_ROWS rows each element is summed
+ * in the order of a single row, so that what other rows a batch holds changes no bit of it.
  *
  * Many rows (prefill): C in tiles of 6 x 16, twelve accumulators, so that two loads of B and six broadcasts
  * of A feed twelve FMAs. For a block of KC along k, A is packed as [n / 6][KC][6] (270 KB at 264 rows: L2)
@@ -12,15 +13,18 @@
  * 8 is loaded into zeroed registers. Nothing past an operand's end is read. */
 #include "vector_avx2.h"
 
+#include "libyoutu/backend.h"
+
 #define KC 256      /* depth of a packed block */
 #define NB 264      /* rows of A in a packed block, a multiple of MR */
 #define MR 6        /* rows of a tile */
 #define NR 16       /* columns of a tile */
-#define FEW_ROWS 24 /* up to here packing costs more than it saves */
+#define FEW_ROWS SHARED_ROWS /* up to here packing costs more than it saves */
 #define LONG_ROW \
     4096 /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
-#define FAR_ROWS \
-    6 /* rows of B that then share it; divides the pieces of linear.c, so that no sum depends on them */
+#define FAR_ROWS 6   /* rows of B that then share it */
+#define FAR_GROUP 48 /* divides the pieces of linear.c, so that no sum depends on them */
+#define NEAR_ROWS 3  /* rows of A that share a loaded row of B */
 
 _Static_assert(PRODUCT_SCRATCH_FLOATS >= KC * (NB + NR),
                "scratch holds a packed block of A and a panel of B");
@@ -180,61 +184,51 @@ static void product_packed(bool transposed, int32_t n, int32_t m, int32_t k, con
 
 /* ---- few rows, nt: dot products ---- */
 
-/* C [rows <= 4, cols] of dot products along k. With one row, two chains a column hide the FMA's latency. */
+/* C [rows <= 2, cols <= 4] of dot products along k, rows x cols at most 6. Two chains an element hide the FMA's
+ * latency for one row; two rows have them too, for the same sums. */
 INLINE void dots(const int rows, const int cols, dtype type, int32_t k, const float *a, size_t lda,
                  const void *b, size_t ldb, float *c, size_t ldc, bool add) {
-    __m256 sum[4][4], odd[4];
+    __m256 sum[2][4], odd[2][4];
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < cols; j++) sum[i][j] = _mm256_setzero_ps();
-    for (int j = 0; j < cols; j++) odd[j] = _mm256_setzero_ps();
+        for (int j = 0; j < cols; j++) sum[i][j] = odd[i][j] = _mm256_setzero_ps();
     int32_t x = 0;
-    if (rows == 1)
-        for (; x + 16 <= k; x += 16) {
-            __m256 a0 = _mm256_loadu_ps(a + x), a1 = _mm256_loadu_ps(a + x + 8);
-            for (int j = 0; j < cols; j++) {
-                const void *at = element_at(b, type, (size_t)j * ldb + (size_t)x);
-                sum[0][j] = _mm256_fmadd_ps(a0, load8(at, type), sum[0][j]);
-                odd[j] = _mm256_fmadd_ps(a1, load8(element_at(at, type, 8), type), odd[j]);
+    for (; x + 16 <= k; x += 16)
+        for (int j = 0; j < cols; j++) {
+            const void *at = element_at(b, type, (size_t)j * ldb + (size_t)x);
+            __m256 b0 = load8(at, type), b1 = load8(element_at(at, type, 8), type);
+            for (int i = 0; i < rows; i++) {
+                const float *ai = a + (size_t)i * lda + (size_t)x;
+                sum[i][j] = _mm256_fmadd_ps(_mm256_loadu_ps(ai), b0, sum[i][j]);
+                odd[i][j] = _mm256_fmadd_ps(_mm256_loadu_ps(ai + 8), b1, odd[i][j]);
             }
         }
-    for (; x + 8 <= k; x += 8) {
-        __m256 bj[4];
-        for (int j = 0; j < cols; j++) bj[j] = load8(element_at(b, type, (size_t)j * ldb + (size_t)x), type);
-        for (int i = 0; i < rows; i++) {
-            __m256 ai = _mm256_loadu_ps(a + (size_t)i * lda + (size_t)x);
-            for (int j = 0; j < cols; j++) sum[i][j] = _mm256_fmadd_ps(ai, bj[j], sum[i][j]);
-        }
-    }
-    if (x < k)
+    for (; x < k; x += 8) {
+        size_t left = k - x < 8 ? (size_t)(k - x) : 8;
         for (int j = 0; j < cols; j++) {
-            __m256 bj = load_part(element_at(b, type, (size_t)j * ldb + (size_t)x), type, (size_t)(k - x));
+            __m256 bj = load_part(element_at(b, type, (size_t)j * ldb + (size_t)x), type, left);
             for (int i = 0; i < rows; i++) {
-                __m256 ai = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, (size_t)(k - x));
+                __m256 ai = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, left);
                 sum[i][j] = _mm256_fmadd_ps(ai, bj, sum[i][j]);
             }
         }
+    }
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) {
             float *out = c + (size_t)i * ldc + j;
-            float value = sum8(rows == 1 ? _mm256_add_ps(sum[i][j], odd[j]) : sum[i][j]);
+            float value = sum8(_mm256_add_ps(sum[i][j], odd[i][j]));
             *out = add ? *out + value : value;
         }
 }
 
-/* Rows in fours, so that each group of B's rows comes from memory for the first and from L1 for the others.
+/* Rows in twos, so that each group of B's rows comes from memory for the first and from L1 for the others.
  */
 INLINE void dots_group(const int cols, dtype type, int32_t n, int32_t k, const float *a, size_t lda,
                        const void *b, size_t ldb, float *c, size_t ldc, bool add) {
-    for (; n >= 4; n -= 4, a += 4 * lda, c += 4 * ldc) dots(4, cols, type, k, a, lda, b, ldb, c, ldc, add);
-    switch (n) {
-    case 3: dots(3, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
-    case 2: dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
-    case 1: dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
-    default: break;
-    }
+    for (; n >= 2; n -= 2, a += 2 * lda, c += 2 * ldc) dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add);
+    if (n == 1) dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add);
 }
 
-/* Three of B's rows at a time (12 accumulators with four rows of A), four for a single row of A. */
+/* Three of B's rows at a time (12 accumulators with two rows of A), four for a single row of A. */
 INLINE void product_dots(dtype type, int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b,
                          float *c, size_t ldc, bool add) {
     int32_t j = 0;
@@ -251,7 +245,7 @@ INLINE void product_dots(dtype type, int32_t n, int32_t m, int32_t k, const floa
                    ldc, add);
 }
 
-/* ---- one row of A over BF16: decoding ----
+/* ---- few rows of A over BF16: decoding ----
  *
  * A load of 32 bytes gives 16 weights: the even ones shifted up, the odd ones with the even ones masked off;
  * A is split the same way beforehand. Fewer instructions a byte leave more loads in flight. B is read as few
@@ -277,10 +271,10 @@ static void split_even_odd(int32_t k, const float *a, float *out) {
     }
 }
 
-/* Dot products of A with `rows` rows of B, `step` elements apart; results c_step apart. A single row has four
+/* Dot products of A with `rows` rows of B, `ldb` elements apart; results c_step apart. A single row has four
  * chains to hide the FMA's latency, six have one each. */
 INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float *a, const uint16_t *b,
-                      size_t step, float *c, size_t c_step, bool add) {
+                      size_t ldb, float *c, size_t c_step, bool add) {
     const int chains = rows == 1 ? 4 : 1, unroll = rows == 1 ? 32 : 16;
     __m256 sum[FAR_ROWS * 4];
     for (int i = 0; i < rows * chains; i++) sum[i] = _mm256_setzero_ps();
@@ -290,7 +284,7 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
             __m256 even = _mm256_loadu_ps(split + x + h), odd = _mm256_loadu_ps(split + x + h + 8);
 #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)r * step + x + h));
+                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)r * ldb + x + h));
                 __m256 *even_sum = &sum[r * chains + h / 8 % chains];
                 __m256 *odd_sum = &sum[r * chains + (h / 8 + 1) % chains];
                 *even_sum = _mm256_fmadd_ps(even, even_weights(w), *even_sum);
@@ -302,7 +296,7 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
         __m256 part = load_part(a + x, DTYPE_F32, left);
         for (int r = 0; r < rows; r++)
             sum[r * chains] =
-                _mm256_fmadd_ps(part, load_part(b + (size_t)r * step + x, DTYPE_BF16, left), sum[r * chains]);
+                _mm256_fmadd_ps(part, load_part(b + (size_t)r * ldb + x, DTYPE_BF16, left), sum[r * chains]);
     }
     for (int r = 0; r < rows; r++) {
         for (int i = 1; i < chains; i++)
@@ -312,17 +306,92 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
     }
 }
 
+/* A step of near_dots: 16 weights of B's row for `rows` rows of A, into chains `first` and `second`. */
+INLINE void near_step(const int rows, const float *split, size_t k, const uint16_t *b, __m256 sum[NEAR_ROWS][4],
+                      const int first, const int second) {
+    __m256i w = _mm256_loadu_si256((const void *)b);
+    __m256 even = even_weights(w), odd = odd_weights(w);
+    for (int i = 0; i < rows; i++) {
+        const float *a = split + (size_t)i * k;
+        sum[i][first] = _mm256_fmadd_ps(_mm256_loadu_ps(a), even, sum[i][first]);
+        sum[i][second] = _mm256_fmadd_ps(_mm256_loadu_ps(a + 8), odd, sum[i][second]);
+    }
+}
+
+/* Dot products of `rows` rows of A, split, with one row of B, each summed as dots_bf16 sums it: in four chains,
+ * or in one where a single row would be far. */
+INLINE void near_dots(const int rows, const int chains, int32_t k, const float *split, const float *a,
+                      size_t lda, const uint16_t *b, float *c, size_t ldc, bool add) {
+    __m256 sum[NEAR_ROWS][4];
+    for (int i = 0; i < rows; i++)
+        for (int h = 0; h < chains; h++) sum[i][h] = _mm256_setzero_ps();
+    const int unroll = chains == 4 ? 32 : 16;
+    int32_t x = 0;
+    for (; x + unroll <= k; x += unroll) {
+        near_step(rows, split + x, (size_t)k, b + x, sum, 0, chains == 4 ? 1 : 0);
+        if (chains == 4) near_step(rows, split + x + 16, (size_t)k, b + x + 16, sum, 2, 3);
+    }
+    for (; x < k; x += 8) {
+        size_t left = k - x < 8 ? (size_t)(k - x) : 8;
+        __m256 weights = load_part(b + x, DTYPE_BF16, left);
+        for (int i = 0; i < rows; i++)
+            sum[i][0] =
+                _mm256_fmadd_ps(load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, left), weights, sum[i][0]);
+    }
+    for (int i = 0; i < rows; i++) {
+        for (int h = 1; h < chains; h++) sum[i][0] = _mm256_add_ps(sum[i][0], sum[i][h]);
+        float value = sum8(sum[i][0]), *out = c + (size_t)i * ldc;
+        *out = add ? *out + value : value;
+    }
+}
+
+/* All rows of A, in threes, with one row of B, which is in L1 after the first three. */
+INLINE void near_column(const int chains, int32_t n, int32_t k, const float *split, const float *a, size_t lda,
+                        const uint16_t *b, float *c, size_t ldc, bool add) {
+    for (; n >= NEAR_ROWS; n -= NEAR_ROWS) {
+        near_dots(NEAR_ROWS, chains, k, split, a, lda, b, c, ldc, add);
+        split += NEAR_ROWS * (size_t)k;
+        a += NEAR_ROWS * lda;
+        c += NEAR_ROWS * ldc;
+    }
+    if (n == 2) near_dots(2, chains, k, split, a, lda, b, c, ldc, add);
+    if (n == 1) near_dots(1, chains, k, split, a, lda, b, c, ldc, add);
+}
+
+/* The first rows of B, of which a single row of A takes six at a time. */
+static int32_t far_rows(int32_t m, int32_t k) {
+    return k > LONG_ROW ? m / FAR_GROUP * FAR_GROUP : 0;
+}
+
 /* nt: row after row as one stream. A long A would have to come from L2 again for every row; there each load
  * of it serves six rows, each from its own sixth of B. */
 static void row_nt_bf16(int32_t m, int32_t k, const float *a, operand b, float *c, bool add, float *split) {
     const uint16_t *rows = b.data;
-    int32_t far = k > LONG_ROW ? m / FAR_ROWS : 0;
+    int32_t far = far_rows(m, k) / FAR_ROWS;
     split_even_odd(k, a, split);
     for (int32_t j = 0; j < far; j++)
         dots_bf16(FAR_ROWS, k, split, a, rows + (size_t)j * b.stride, (size_t)far * b.stride, c + j,
                   (size_t)far, add);
     for (int32_t j = far * FAR_ROWS; j < m; j++)
         dots_bf16(1, k, split, a, rows + (size_t)j * b.stride, 0, c + j, 0, add);
+}
+
+/* nt for several rows of A: as many at a time as can lie split in the scratch. */
+static void rows_nt_bf16(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
+                         size_t ldc, bool add, float *split) {
+    const uint16_t *rows = b.data;
+    int32_t most = PRODUCT_SCRATCH_FLOATS / k, far = far_rows(m, k);
+    for (int32_t i = 0; i < n; i += most) {
+        int32_t part = n - i < most ? n - i : most;
+        const float *from = a + (size_t)i * lda;
+        float *to = c + (size_t)i * ldc;
+        for (int32_t r = 0; r < part; r++)
+            split_even_odd(k, from + (size_t)r * lda, split + (size_t)r * (size_t)k);
+        for (int32_t j = 0; j < far; j++)
+            near_column(1, part, k, split, from, lda, rows + (size_t)j * b.stride, to + j, ldc, add);
+        for (int32_t j = far; j < m; j++)
+            near_column(4, part, k, split, from, lda, rows + (size_t)j * b.stride, to + j, ldc, add);
+    }
 }
 
 /* nn, m a multiple of 16 and k of 4: C, split, stays in L1 while four rows of B a quarter of k apart are
@@ -357,8 +426,11 @@ void product_nt_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda
         product_packed(true, n, m, k, a, lda, b, c, ldc, add, scratch);
         return;
     }
-    if (n == 1 && b.type == DTYPE_BF16 && k <= PRODUCT_SCRATCH_FLOATS) {
-        row_nt_bf16(m, k, a, b, c, add, scratch);
+    if (b.type == DTYPE_BF16 && k > 0 && k <= PRODUCT_SCRATCH_FLOATS) {
+        if (n == 1)
+            row_nt_bf16(m, k, a, b, c, add, scratch);
+        else
+            rows_nt_bf16(n, m, k, a, lda, b, c, ldc, add, scratch);
         return;
     }
     switch (b.type) {
@@ -409,20 +481,20 @@ INLINE void product_rows(dtype type, int32_t n, int32_t m, int32_t k, const floa
 
 void product_nn_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
                      size_t ldc, bool add, float *scratch) {
-    if (n == 1 && b.type == DTYPE_BF16 && m % 16 == 0 && k % 4 == 0 && m <= PRODUCT_SCRATCH_FLOATS) {
-        row_nn_bf16(m, k, a, b, c, add, scratch);
-        return;
-    }
-    if (n < MR) {
-        switch (b.type) {
-        case DTYPE_BF16: product_rows(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add); break;
-        case DTYPE_F16: product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add); break;
-        case DTYPE_F32: product_rows(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add); break;
-        }
-        return;
-    }
-    if (b.type != DTYPE_F32 || n > FEW_ROWS) {
+    if (n > FEW_ROWS) {
         product_packed(false, n, m, k, a, lda, b, c, ldc, add, scratch);
+        return;
+    }
+    if (b.type == DTYPE_BF16) {
+        int32_t whole = k % 4 == 0 && m <= PRODUCT_SCRATCH_FLOATS ? m / 16 * 16 : 0;
+        operand rest = {element_at(b.data, DTYPE_BF16, (size_t)whole), DTYPE_BF16, b.stride};
+        for (int32_t r = 0; r < n && whole > 0; r++)
+            row_nn_bf16(whole, k, a + (size_t)r * lda, b, c + (size_t)r * ldc, add, scratch);
+        if (whole < m) product_rows(DTYPE_BF16, n, m - whole, k, a, lda, rest, c + whole, ldc, add);
+        return;
+    }
+    if (b.type == DTYPE_F16) {
+        product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add);
         return;
     }
     /* Floats in place: B's rows already have the layout of a panel, but for a last one of fewer columns. */
