@@ -74,6 +74,7 @@ def test_a_line_without_end():
 FIELDS = [
     ({"age": 8, "age_unit": "月"}, ("patient", "age", 8)),
     ({"age": "8个月"}, ("patient", "age_unit", "月")),
+    ({"age": 3, "age_unit": "周"}, ("patient", "age", 21)),
     ({"age": 20, "age_unit": "天"}, ("patient", "age_unit", "天")),
     ({"age": 35, "age_unit": None}, ("patient", "age_unit", "岁")),
     ({"age": None, "sex": None, "seed": None, "nothing": None}, ("patient", "age", None)),
