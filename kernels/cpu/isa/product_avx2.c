@@ -1,7 +1,7 @@
 /* The two products with AVX2 and FMA; formulas in kernels.h.
  *
  * Few rows (decoding): dot products along k. B is streamed once from memory, 2 bytes a weight, and converted
- * in registers; 2 or 3 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
+ * in registers; 2 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
  * row, so the limit is the memory: weights x 2 bytes / bandwidth. Up to SHARED_ROWS rows each element is summed
  * in the order of a single row, so that what other rows a batch holds changes no bit of it.
  *
@@ -15,16 +15,17 @@
 
 #include "libyoutu/backend.h"
 
-#define KC 256      /* depth of a packed block */
-#define NB 264      /* rows of A in a packed block, a multiple of MR */
-#define MR 6        /* rows of a tile */
-#define NR 16       /* columns of a tile */
+#define KC 256               /* depth of a packed block */
+#define NB 264               /* rows of A in a packed block, a multiple of MR */
+#define MR 6                 /* rows of a tile */
+#define NR 16                /* columns of a tile */
 #define FEW_ROWS SHARED_ROWS /* up to here packing costs more than it saves */
 #define LONG_ROW \
-    4096 /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
-#define FAR_ROWS 6   /* rows of B that then share it */
-#define FAR_GROUP 48 /* divides the pieces of linear.c, so that no sum depends on them */
-#define NEAR_ROWS 3  /* rows of A that share a loaded row of B */
+    4096           /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
+#define FAR_ROWS 6 /* rows of B that then share it */
+#define FAR_GROUP 48   /* divides the pieces of linear.c, so that no sum depends on them */
+#define NEAR_ROWS 2 /* rows of A that share a loaded row of B: three would spill */
+#define NEAR_COLUMNS 4 /* and rows of B that share those of A, where each has one chain */
 
 _Static_assert(PRODUCT_SCRATCH_FLOATS >= KC * (NB + NR),
                "scratch holds a packed block of A and a panel of B");
@@ -306,56 +307,55 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
     }
 }
 
-/* A step of near_dots: 16 weights of B's row for `rows` rows of A, into chains `first` and `second`. */
-INLINE void near_step(const int rows, const float *split, size_t k, const uint16_t *b, __m256 sum[NEAR_ROWS][4],
-                      const int first, const int second) {
-    __m256i w = _mm256_loadu_si256((const void *)b);
-    __m256 even = even_weights(w), odd = odd_weights(w);
-    for (int i = 0; i < rows; i++) {
-        const float *a = split + (size_t)i * k;
-        sum[i][first] = _mm256_fmadd_ps(_mm256_loadu_ps(a), even, sum[i][first]);
-        sum[i][second] = _mm256_fmadd_ps(_mm256_loadu_ps(a + 8), odd, sum[i][second]);
-    }
-}
-
-/* Dot products of `rows` rows of A, split, with one row of B, each summed as dots_bf16 sums it: in four chains,
- * or in one where a single row would be far. */
-INLINE void near_dots(const int rows, const int chains, int32_t k, const float *split, const float *a,
-                      size_t lda, const uint16_t *b, float *c, size_t ldc, bool add) {
-    __m256 sum[NEAR_ROWS][4];
-    for (int i = 0; i < rows; i++)
-        for (int h = 0; h < chains; h++) sum[i][h] = _mm256_setzero_ps();
+/* Dot products of `rows` rows of A, split, with `cols` rows of B, each summed as dots_bf16 sums it: in four chains,
+ * or, where a single row takes B's rows six at a time, in one. rows x cols x chains is at most 8. */
+INLINE void near_dots(const int rows, const int cols, const int chains, int32_t k, const float *split,
+                      const float *a, size_t lda, const uint16_t *b, size_t ldb, float *c, size_t ldc,
+                      bool add) {
     const int unroll = chains == 4 ? 32 : 16;
+    __m256 sum[NEAR_ROWS * NEAR_COLUMNS];
+    for (int i = 0; i < rows * cols * chains; i++) sum[i] = _mm256_setzero_ps();
     int32_t x = 0;
-    for (; x + unroll <= k; x += unroll) {
-        near_step(rows, split + x, (size_t)k, b + x, sum, 0, chains == 4 ? 1 : 0);
-        if (chains == 4) near_step(rows, split + x + 16, (size_t)k, b + x + 16, sum, 2, 3);
-    }
+    for (; x + unroll <= k; x += unroll)
+        for (int h = 0; h < unroll; h += 16)
+            for (int j = 0; j < cols; j++) {
+                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)j * ldb + x + h));
+                __m256 even = even_weights(w), odd = odd_weights(w);
+                for (int i = 0; i < rows; i++) {
+                    const float *from = split + (size_t)i * (size_t)k + x + h;
+                    __m256 *own = &sum[(i * cols + j) * chains];
+                    own[h / 8 % chains] = _mm256_fmadd_ps(_mm256_loadu_ps(from), even, own[h / 8 % chains]);
+                    own[(h / 8 + 1) % chains] =
+                        _mm256_fmadd_ps(_mm256_loadu_ps(from + 8), odd, own[(h / 8 + 1) % chains]);
+                }
+            }
     for (; x < k; x += 8) {
         size_t left = k - x < 8 ? (size_t)(k - x) : 8;
-        __m256 weights = load_part(b + x, DTYPE_BF16, left);
-        for (int i = 0; i < rows; i++)
-            sum[i][0] =
-                _mm256_fmadd_ps(load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, left), weights, sum[i][0]);
+        for (int j = 0; j < cols; j++) {
+            __m256 weights = load_part(b + (size_t)j * ldb + x, DTYPE_BF16, left);
+            for (int i = 0; i < rows; i++) {
+                __m256 part = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, left);
+                __m256 *own = &sum[(i * cols + j) * chains];
+                own[0] = _mm256_fmadd_ps(part, weights, own[0]);
+            }
+        }
     }
-    for (int i = 0; i < rows; i++) {
-        for (int h = 1; h < chains; h++) sum[i][0] = _mm256_add_ps(sum[i][0], sum[i][h]);
-        float value = sum8(sum[i][0]), *out = c + (size_t)i * ldc;
-        *out = add ? *out + value : value;
-    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < cols; j++) {
+            __m256 *own = &sum[(i * cols + j) * chains];
+            for (int h = 1; h < chains; h++) own[0] = _mm256_add_ps(own[0], own[h]);
+            float value = sum8(own[0]), *out = c + (size_t)i * ldc + j;
+            *out = add ? *out + value : value;
+        }
 }
 
-/* All rows of A, in threes, with one row of B, which is in L1 after the first three. */
-INLINE void near_column(const int chains, int32_t n, int32_t k, const float *split, const float *a, size_t lda,
-                        const uint16_t *b, float *c, size_t ldc, bool add) {
-    for (; n >= NEAR_ROWS; n -= NEAR_ROWS) {
-        near_dots(NEAR_ROWS, chains, k, split, a, lda, b, c, ldc, add);
-        split += NEAR_ROWS * (size_t)k;
-        a += NEAR_ROWS * lda;
-        c += NEAR_ROWS * ldc;
-    }
-    if (n == 2) near_dots(2, chains, k, split, a, lda, b, c, ldc, add);
-    if (n == 1) near_dots(1, chains, k, split, a, lda, b, c, ldc, add);
+/* `rows` rows of A, which stay in L1 where they fit it, with m rows of B. */
+INLINE void near_rows(const int rows, int32_t far, int32_t m, int32_t k, const float *split, const float *a,
+                      size_t lda, const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add) {
+    int32_t j = 0;
+    for (; j < far; j += NEAR_COLUMNS)
+        near_dots(rows, NEAR_COLUMNS, 1, k, split, a, lda, b + (size_t)j * ldb, ldb, c + j, ldc, add);
+    for (; j < m; j++) near_dots(rows, 1, 4, k, split, a, lda, b + (size_t)j * ldb, ldb, c + j, ldc, add);
 }
 
 /* The first rows of B, of which a single row of A takes six at a time. */
@@ -387,10 +387,18 @@ static void rows_nt_bf16(int32_t n, int32_t m, int32_t k, const float *a, size_t
         float *to = c + (size_t)i * ldc;
         for (int32_t r = 0; r < part; r++)
             split_even_odd(k, from + (size_t)r * lda, split + (size_t)r * (size_t)k);
-        for (int32_t j = 0; j < far; j++)
-            near_column(1, part, k, split, from, lda, rows + (size_t)j * b.stride, to + j, ldc, add);
-        for (int32_t j = far; j < m; j++)
-            near_column(4, part, k, split, from, lda, rows + (size_t)j * b.stride, to + j, ldc, add);
+        /* A group of B's rows comes from memory for the first two of A, and from L2 for the others. */
+        for (int32_t j = 0; j < m; j += FAR_GROUP) {
+            const uint16_t *from_b = rows + (size_t)j * b.stride;
+            int32_t cols = m - j < FAR_GROUP ? m - j : FAR_GROUP, far_cols = j < far ? cols : 0, r = 0;
+            for (; r + NEAR_ROWS <= part; r += NEAR_ROWS)
+                near_rows(NEAR_ROWS, far_cols, cols, k, split + (size_t)r * (size_t)k, from + (size_t)r * lda,
+                          lda, from_b, b.stride, to + (size_t)r * ldc + j, ldc, add);
+            const float *rest = split + (size_t)r * (size_t)k, *rest_a = from + (size_t)r * lda;
+            float *rest_c = to + (size_t)r * ldc + j;
+            if (part - r == 1)
+                near_rows(1, far_cols, cols, k, rest, rest_a, lda, from_b, b.stride, rest_c, ldc, add);
+        }
     }
 }
 
