@@ -278,9 +278,9 @@ static void show_progress(struct batch *batch) {
     struct timespec now;
     char what[96];
     clock_gettime(CLOCK_MONOTONIC, &now);
-    double minutes = ((double)(now.tv_sec - batch->begun.tv_sec) +
-                      (double)(now.tv_nsec - batch->begun.tv_nsec) * 1e-9) /
-                     60;
+    double minutes =
+        ((double)(now.tv_sec - batch->begun.tv_sec) + (double)(now.tv_nsec - batch->begun.tv_nsec) * 1e-9) /
+        60;
     snprintf(what, sizeof what, "批处理 已完成 %zu 份,每分钟 %.1f 份", batch->n_answered + batch->n_written,
              minutes > 0 ? (double)batch->n_written / minutes : 0);
     batch->progress.shown_percent = -2; /* the counts have changed, if not the share */
@@ -345,8 +345,7 @@ static bool prepare(struct batch *batch, struct failure *failure) {
     batch->queue = calloc(QUEUE, sizeof *batch->queue);
     if (!batch->queue) return fail_memory(failure);
     return desk_open(&batch->desk, options, &batch->progress, failure) &&
-           (options->rules_only ||
-            desk_prepare(&batch->desk, n, desk_tokens(&batch->desk, n), failure)) &&
+           (options->rules_only || desk_prepare(&batch->desk, n, desk_tokens(&batch->desk, n), failure)) &&
            open_output(batch, failure);
 }
 

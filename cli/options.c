@@ -157,7 +157,8 @@ static bool parse_age(const struct option_entry *entry, const char *value, struc
                 patient->age_unit = UNITS[i].unit;
                 return true;
             }
-    return refuse_value(entry, value, "整数加单位:0-130 岁(可省略“岁”)、0-240 月、0-142 周或 0-1000 天", failure);
+    return refuse_value(entry, value, "整数加单位:0-130 岁(可省略“岁”)、0-240 月、0-142 周或 0-1000 天",
+                        failure);
 }
 
 static bool parse_dtype(const struct option_entry *entry, const char *value, youtu_weights *weights,
@@ -331,10 +332,11 @@ void options_help(struct buffer *out) {
         buffer_format(out, "  %s%*s%s\n", head, HELP_COLUMN - text_columns(span_of(head)), "",
                       OPTIONS[i].help);
     }
-    buffer_put(out,
-               "\nbatch 的一行:{\"symptoms\": TEXT, \"age\"?, \"age_unit\"?, \"id\"?, 以及单份报告的选项,“-”写作“_”};\n"
-               "  答不了的一行得到 {\"error\": {...}},不影响其他行。\n"
-               "\n退出状态:0 完成(用 Ctrl-C 中断而写完的报告也是),1 用法,2 输入被拒绝,3 模型不能载入,\n"
-               "  4 内存不足或设备错误,5 内部错误或输出不能写入\n"
-               "采样设定的次序:命令行,然后(仅重复惩罚)模型的 generation_config.json,然后上面的默认值。\n");
+    buffer_put(
+        out,
+        "\nbatch 的一行:{\"symptoms\": TEXT, \"age\"?, \"age_unit\"?, \"id\"?, 以及单份报告的选项,“-”写作“_”};\n"
+        "  答不了的一行得到 {\"error\": {...}},不影响其他行。\n"
+        "\n退出状态:0 完成(用 Ctrl-C 中断而写完的报告也是),1 用法,2 输入被拒绝,3 模型不能载入,\n"
+        "  4 内存不足或设备错误,5 内部错误或输出不能写入\n"
+        "采样设定的次序:命令行,然后(仅重复惩罚)模型的 generation_config.json,然后上面的默认值。\n");
 }

@@ -239,8 +239,7 @@ static bool score_answer(struct report_job *job, struct desk *desk, struct name_
     int32_t sequence = (int32_t)(job->place - desk->places);
     size_t prefix = job->plan.tokens.count + form->before_name;
     *count = 0;
-    if (form->before_name == 0 ||
-        (size_t)youtu_sequence_length(desk->engine.context, sequence) < prefix)
+    if (form->before_name == 0 || (size_t)youtu_sequence_length(desk->engine.context, sequence) < prefix)
         return true;
     if (!answer_parse(buffer_span(&job->answering.answer), &job->arena, &answer) ||
         !scored_names(&desk->clinic.kb, &job->report.differential, &answer, &job->arena, scores, count))
@@ -251,8 +250,7 @@ static bool score_answer(struct report_job *job, struct desk *desk, struct name_
 
 static struct report_usage usage_of(const struct report_job *job) {
     const youtu_generation *generation = &job->answering.generation;
-    return (struct report_usage){generation->prompt_tokens,
-                                 generation->cached_tokens - (int32_t)job->shared,
+    return (struct report_usage){generation->prompt_tokens, generation->cached_tokens - (int32_t)job->shared,
                                  generation->completion_tokens, generation->prefill_ms + job->shared_ms,
                                  generation->decode_ms};
 }

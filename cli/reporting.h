@@ -44,8 +44,8 @@ struct desk {
 /* One report. */
 struct report_job {
     const struct options *options;
-    struct progress *progress;   /* of its prompt; NULL: nobody waits for it */
-    text_taker take_text;        /* NULL, or called with `user` for the model's text as it comes */
+    struct progress *progress; /* of its prompt; NULL: nobody waits for it */
+    text_taker take_text;      /* NULL, or called with `user` for the model's text as it comes */
     void *user;
     bool ends_on_interrupt; /* Ctrl-C ends the answer */
 
@@ -57,7 +57,7 @@ struct report_job {
     struct answering answering;
     struct answer_place *place; /* while the model answers */
     size_t promised;            /* cache tokens */
-    size_t shared;              /* tokens of the prompt that were computed for this job, as a prefix for others too */
+    size_t shared; /* tokens of the prompt that were computed for this job, as a prefix for others too */
     double shared_ms;
 };
 

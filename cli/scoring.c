@@ -30,7 +30,7 @@ bool scored_names(const struct kb *kb, const struct differential *differential, 
 
 /* What one call has in hand: the rows of the batch, one name after the other. */
 struct scoring {
-    int32_t first_free; /* the first name's sequence */
+    int32_t first_free;  /* the first name's sequence */
     youtu_tokens tokens; /* each name's, behind the prefix's last token */
     size_t length[MOST_SCORED_NAMES];
     int32_t sequence[MOST_SCORED_NAMES * SCORED_NAME_TOKENS];

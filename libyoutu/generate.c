@@ -27,15 +27,15 @@ struct youtu_generator {
     int32_t chunk;                  /* most rows of one batch */
     const int32_t *prompt;          /* [n_prompt] */
     size_t n_prompt;
-    bool in_prompt;           /* what is computed is the prompt, else the answer's last n_pending tokens */
-    size_t n_computed;        /* of what is computed: in the cache */
-    youtu_tokens answer;      /* drawn and fed so far; the last n_pending are not in the cache yet */
+    bool in_prompt;      /* what is computed is the prompt, else the answer's last n_pending tokens */
+    size_t n_computed;   /* of what is computed: in the cache */
+    youtu_tokens answer; /* drawn and fed so far; the last n_pending are not in the cache yet */
     size_t n_pending;
-    token_draw draw;          /* from the last row decoded; token -1: the host draws */
-    const float *logits;      /* of that row then */
-    youtu_guide_step step;    /* what may come next */
-    double start;             /* ms: of the prompt, then of the answer */
-    bool finished;            /* result.finish says why, or error */
+    token_draw draw;       /* from the last row decoded; token -1: the host draws */
+    const float *logits;   /* of that row then */
+    youtu_guide_step step; /* what may come next */
+    double start;          /* ms: of the prompt, then of the answer */
+    bool finished;         /* result.finish says why, or error */
     youtu_generation result;
     youtu_error error; /* what ended it; status OK: nothing did */
 };
@@ -334,8 +334,8 @@ static youtu_status allocate_rows(shared_rows *rows, size_t count, youtu_error *
     rows->want_logits = array_new(count, sizeof *rows->want_logits);
     rows->count = 0;
     if (rows->token && rows->sequence && rows->want_logits) return YOUTU_OK;
-    return youtu_fail_memory(error, "a batch",
-                             count * (sizeof *rows->token + sizeof *rows->sequence + sizeof *rows->want_logits));
+    return youtu_fail_memory(
+        error, "a batch", count * (sizeof *rows->token + sizeof *rows->sequence + sizeof *rows->want_logits));
 }
 
 static void free_rows(shared_rows *rows) {

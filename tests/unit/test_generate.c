@@ -636,8 +636,7 @@ static void none_depends_on_its_neighbours(void **state) {
         youtu_context *context = shared_context(2048);
         youtu_sampler *sampler = sampler_at(1);
         youtu_generator *g = begin(context, i, sampler, &alone[i]);
-        while (!youtu_generator_finished(g))
-            assert_int_equal(youtu_generator_step(&g, 1, &error), YOUTU_OK);
+        while (!youtu_generator_finished(g)) assert_int_equal(youtu_generator_step(&g, 1, &error), YOUTU_OK);
         assert_int_equal(youtu_generator_result(g, NULL, &error), YOUTU_OK);
         youtu_generator_free(g);
         youtu_sampler_free(sampler);

@@ -206,8 +206,8 @@ static void test_rows_do_not_see_each_other(void **unused) {
             }
             product(n, MOST_M, k, a, (size_t)k, (operand){b, type, stride}, shared, MOST_M, false, scratch);
             if (memcmp(alone, shared, (size_t)n * MOST_M * sizeof *alone) != 0)
-                fail_msg("%s %s type %d n %d k %d: a row differs", variants[v]->name, transposed ? "nt" : "nn",
-                         (int)type, n, k);
+                fail_msg("%s %s type %d n %d k %d: a row differs", variants[v]->name,
+                         transposed ? "nt" : "nn", (int)type, n, k);
         }
     free(a);
     free(scratch);
@@ -346,9 +346,10 @@ static void test_exp(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products),    cmocka_unit_test(test_long_rows),
-                                       cmocka_unit_test(test_pieces),      cmocka_unit_test(test_rows_do_not_see_each_other),
-                                       cmocka_unit_test(test_conversions),
-                                       cmocka_unit_test(test_elementwise), cmocka_unit_test(test_exp)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products),    cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_pieces),      cmocka_unit_test(test_rows_do_not_see_each_other),
+        cmocka_unit_test(test_conversions), cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_exp)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
