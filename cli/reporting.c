@@ -95,9 +95,9 @@ bool job_prepare(struct report_job *job, struct desk *desk, struct span text, st
     return report_begin(&job->report, &desk->clinic, &options->patient, options->department, text,
                         options->confidence, failure) &&
            (options->rules_only ||
-            template_open(job->report.department, options->templates, &desk->clinic.departments, &job->arena,
-                          &job->template, failure) &&
-                (options->rules_only || prepare_model(job, desk, failure)));
+            (template_open(job->report.department, options->templates, &desk->clinic.departments, &job->arena,
+                           &job->template, failure) &&
+             prepare_model(job, desk, failure)));
 }
 
 /* ---- a place */
