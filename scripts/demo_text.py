@@ -241,9 +241,15 @@ class Knowledge:
     spoken: frozenset  # every wording of every symptom
 
 
+def load_words(program=RENDER):
+    """Every symptom with the words that say it."""
+    done = subprocess.run([program, "--words"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def load_knowledge(path=KNOWLEDGE):
     data = json.loads(Path(path).read_text(encoding="utf-8"))
-    wordings = {s["name"]: [s["name"], *s["aliases"]] for s in data["symptoms"]}
+    wordings = {name: [name, *(w for w in words if w != name)] for name, words in load_words().items()}
     weights = {d["name"]: {f["symptom"]: f["weight"] for f in d["findings"] if "symptom" in f} for d in data["diseases"]}
     for d in data["diseases"]:
         ages = d["ages"]
@@ -425,7 +431,11 @@ class Renderer:
         self.history = self.without_findings(HISTORY)
 
     def without_findings(self, phrases):
-        return [p for p in phrases if not any(w in p for w in self.knowledge.spoken)]
+        return [p for p in phrases if not self.speaks(p)]
+
+    def speaks(self, phrase):
+        """Whether a wording of a symptom stands in the phrase."""
+        return any(phrase[i:j] in self.knowledge.spoken for i in range(len(phrase)) for j in range(i + 1, len(phrase) + 1))
 
     def chance(self, p):
         return self.random.random() < p
@@ -496,7 +506,7 @@ class Renderer:
             for key, sites in SITES.items():
                 if key in lead and any(p in lead for p in "痛疼胀"):
                     phrase = self.pick(SITE_FORMS).format(s=self.pick(sites))
-                    if not any(w in phrase for w in self.knowledge.spoken):
+                    if not self.speaks(phrase):
                         return phrase
         return self.pick(self.remarks)
 
