@@ -362,8 +362,8 @@ def evidence(knowledge, disease, rendered):
 
 
 def told(rendered):
-    """Every finding that the prompt tells, as it says it."""
-    words = [w for c in rendered["candidates"] for w in c["evidence"] + c["against"]]
+    """Every finding that the prompt tells, as it says it; a patient's own list in its items."""
+    words = [item for c in rendered["candidates"] for w in c["evidence"] + c["against"] for item in w.split("、")]
     return rendered["positive"] + ["无" + name for name in rendered["negative"]] + words
 
 
