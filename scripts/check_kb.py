@@ -13,8 +13,6 @@ import sys
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli", "data")
 ICD10 = re.compile(r"[A-Z][0-9]{2}(\.[0-9]{1,2})?")
-# A patient's phrase that holds a negator is read as a denial, unless the negator is a part of the finding itself.
-NEGATOR = re.compile(r"否认|没有|不伴|未见|从不|从未|暂无|并无")
 DOSE = re.compile(r"[0-9０-９一二两三四五六半]+\s*(mg|g|ml|毫克|毫升|克|片|粒|丸|支|袋|滴|单位)(?!子)|每[日天][0-9一二两三四]次")
 
 
@@ -43,8 +41,8 @@ def load(path):
 
 
 def entry_name(kb, path):
-    """The name of the symptom or disease that holds a schema error, or its path."""
-    if len(path) >= 2 and path[0] in ("symptoms", "diseases"):
+    """The name of the disease that holds a schema error, or its path."""
+    if len(path) >= 2 and path[0] == "diseases":
         entry = kb[path[0]][path[1]]
         name = entry.get("name") if isinstance(entry, dict) else None
         return f"{path[0]}[{path[1]}] {name}: " + "/".join(map(str, path[2:]))
@@ -72,14 +70,6 @@ def owners(entries, kind, faults):
                 faults.add(f"{kind} {entry['name']}", f"{word!r} already belongs to {owner[word]}")
             owner.setdefault(word, entry["name"])
     return owner
-
-
-def check_symptom(symptom, faults):
-    for alias in symptom["aliases"]:
-        if len(alias) < 2:
-            faults.add(f"symptom {symptom['name']}", f"alias {alias!r} is one character: it occurs inside other words")
-        if NEGATOR.search(alias):
-            faults.add(f"symptom {symptom['name']}", f"alias {alias!r} holds a negation")
 
 
 def check_disease(disease, kb, lexicon, symptoms, diseases, faults):
@@ -144,15 +134,15 @@ def check_relations(kb, symptoms, faults):
                 faults.add(field, f"{entry[key]!r} is not the name of a symptom")
 
 
-def summary(kb, schema_applied):
+def summary(kb, lexicon, schema_applied):
     findings = [finding for disease in kb["diseases"] for finding in disease["findings"]]
     used = {finding["symptom"] for finding in findings if "symptom" in finding}
-    unused = [symptom["name"] for symptom in kb["symptoms"] if symptom["name"] not in used]
+    unused = sorted(lexicon["symptoms"] - used)
     per_department = {name: sum(name in disease["departments"] for disease in kb["diseases"]) for name in kb["departments"]}
     print(f"schema {kb['schema']}, version {kb['version']}"
           + ("" if schema_applied else " (jsonschema not installed: structure checked only where it is used)"))
-    print(f"symptoms {len(kb['symptoms'])}, aliases {sum(len(symptom['aliases']) for symptom in kb['symptoms'])}, "
-          f"in no disease {len(unused)}" + (": " + " ".join(unused) if unused else ""))
+    print(f"symptoms of the lexicon {len(lexicon['symptoms'])}, in no disease {len(unused)}"
+          + (": " + " ".join(unused) if unused else ""))
     print(f"diseases {len(kb['diseases'])}, never to be missed {sum(disease['never_miss'] for disease in kb['diseases'])}, "
           f"findings for {sum(finding['weight'] > 0 for finding in findings)}, "
           f"against {sum(finding['weight'] < 0 for finding in findings)}, "
@@ -165,12 +155,11 @@ def check(kb, schema, lexicon):
     schema_applied = check_schema(kb, schema, faults)
     if faults:
         return faults, schema_applied
-    symptoms = {symptom["name"] for symptom in kb["symptoms"]}
+    own = kb.get("symptoms", [])
+    symptoms = lexicon["symptoms"] | {symptom["name"] for symptom in own}
     diseases = {disease["name"] for disease in kb["diseases"]}
-    owners(kb["symptoms"], "symptom", faults)
+    owners(own, "symptom", faults)
     owners(kb["diseases"], "disease", faults)
-    for symptom in kb["symptoms"]:
-        check_symptom(symptom, faults)
     for disease in kb["diseases"]:
         check_disease(disease, kb, lexicon, symptoms, diseases, faults)
     check_order(kb, faults)
@@ -188,7 +177,7 @@ def main(arguments):
     try:
         kb, schema = load(kb_path), load(schema_path)
         lexicon = {field: {entry["name"] for entry in entries} for field, entries in load(lexicon_path).items()
-                   if field != "schema"}
+                   if isinstance(entries, list)}
     except (OSError, ValueError) as error:
         print(f"check_kb: {error}", file=sys.stderr)
         return 1
@@ -201,7 +190,7 @@ def main(arguments):
         print(f"check_kb: {kb_path}: {fault}", file=sys.stderr)
     if faults:
         return 1
-    summary(kb, schema_applied)
+    summary(kb, lexicon, schema_applied)
     return 0
 
 

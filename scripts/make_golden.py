@@ -12,7 +12,8 @@ fp32 differs only by the order of its sums.
     python3 scripts/make_golden.py --adapters DIR BASE [--seed N]
 
 DIR/NAME is an adapter as PEFT writes it, for the checkpoint in BASE (one of those above), with golden.safetensors
-beside it: the same two tensors, computed in fp32 by PEFT on the loaded checkpoint.
+beside it: the same two tensors, computed in fp32 by PEFT on the loaded checkpoint. (PEFT writes target_modules in any
+order.)
 
 DIR/sampling.safetensors:
     logits F32 [n, vocab]   prior_ids I32 [n, 12]   probs F32 [n, vocab]
@@ -182,7 +183,7 @@ def write_model(directory, variant, random):
 
 @torch.no_grad()
 def write_adapter(directory, base, adapter, random):
-    """Both factors random, so that each term is about a third as large as the map beside it."""
+    """Both factors random, so that a term is a good part of the map beside it: a wrong rank, factor or place shows."""
     from peft import LoraConfig, get_peft_model
 
     model = YoutuForCausalLM.from_pretrained(base, attn_implementation="eager", dtype=torch.float32).eval()
@@ -190,7 +191,6 @@ def write_adapter(directory, base, adapter, random):
     for name, factor in model.named_parameters():
         if "lora_" not in name:
             continue
-        # Of one size whatever rank and alpha are, but for the factor: a wrong one of these shows in the logits.
         value = torch.randn(factor.shape, generator=random) * 0.45 / factor.shape[1] ** 0.5
         factor.copy_(value.to(adapter.dtype))
     input_ids = torch.randint(0, model.config.vocab_size, (40,), generator=random)

@@ -91,8 +91,10 @@ static bool expand(struct expansion *in, size_t length, struct span rest) {
 bool classes_expand(const struct classes *classes, const char *pattern, const char *place,
                     struct arena *arena, struct strings *phrases, struct failure *failure) {
     struct expansion in = {classes, pattern, place, arena, phrases, failure, {0}};
+    struct plain_text plain;
     *phrases = (struct strings){0};
-    return expand(&in, 0, span_of(pattern));
+    return text_plain(arena, span_of(pattern), &plain) ? expand(&in, 0, plain_span(&plain))
+                                                       : fail_memory(failure);
 }
 
 static bool load_class(struct classes *classes, const struct record *object, const char *name,

@@ -18,7 +18,7 @@ struct classes {
 bool classes_load(struct classes *classes, const struct record *root, const char *field, struct arena *arena,
                   struct failure *failure);
 
-/* All phrases of a pattern. place: the pattern's, for messages. */
+/* All phrases of a pattern, in plain form (text.h). place: the pattern's, for messages. */
 bool classes_expand(const struct classes *classes, const char *pattern, const char *place,
                     struct arena *arena, struct strings *phrases, struct failure *failure);
 

@@ -6,7 +6,7 @@
 static const double RATIO[] = {0, 0.7, 1.5, 2.5};
 static const double COMMON = 0.7, AGE = 0.3, SEX = 0.4, DEPARTMENT = 0.5;
 static const double DENIED_SHARE = 0.6, REFUTED_SHARE = 0.1;
-static const double UNEXPLAINED = 1.2, UNEXPLAINED_CHIEF = 1.0, NOT_TYPICAL = 0.8;
+static const double UNEXPLAINED = 1.2, UNEXPLAINED_CHIEF = 1.5, NOT_TYPICAL = 0.8;
 static const double OTHER = 0, SPREAD = 0.8, LAPSE = 0.03;
 static const double LIFE_YEARS = 100;
 
@@ -78,8 +78,17 @@ static double rate_unexplained(const struct rating *in) {
     double sum = 0;
     for (size_t i = 0; i < in->observations->n_told; i++)
         if (!explains(in, in->observations->told[i])) sum -= UNEXPLAINED;
+    return sum;
+}
+
+/* A patient comes for what a disease is known by: a chief complaint of weight 1 costs half. */
+static double rate_chief(const struct rating *in) {
     size_t chief = in->observations->chief;
-    return chief != TERM_NONE && !explains(in, chief) ? sum - UNEXPLAINED_CHIEF : sum;
+    double best = 0;
+    if (chief == TERM_NONE) return 0;
+    if (!explains(in, chief)) return -UNEXPLAINED_CHIEF;
+    for (size_t at = chief; at != TERM_NONE; at = broader_of(in, at)) best = fmax(best, in->weights[at]);
+    return best == 1 ? -UNEXPLAINED_CHIEF / 2 : 0;
 }
 
 /* Of a denied symptom whose broader one is denied and listed too, only the broader one counts. */
@@ -127,10 +136,12 @@ static double rate_signs(const struct rating *in, bool *typical) {
 
 /* ---- how often it is met */
 
-/* "内科" treats what 呼吸内科 treats. */
+/* "内科" treats what 呼吸内科 treats, and 皮肤 is 皮肤科. */
 static bool treats(const char *department, const struct disease *disease) {
+    struct span name = span_of(department), suffix = span_of("科");
+    if (span_ends(name, suffix)) name = span_between(name, 0, name.length - suffix.length);
     for (size_t i = 0; i < disease->departments.count; i++)
-        if (span_ends(span_of(disease->departments.items[i]), span_of(department))) return true;
+        if (span_find(span_of(disease->departments.items[i]), name, 0) != SIZE_MAX) return true;
     return false;
 }
 
@@ -159,7 +170,7 @@ static double rate(const struct rating *in, const char *department) {
     bool typical = false;
     begin_rating(in);
     double score = rate_prior(in->disease, in->observations->patient, department) + rate_signs(in, &typical) +
-                   rate_unexplained(in);
+                   rate_unexplained(in) + rate_chief(in);
     end_rating(in);
     return typical ? score : score - NOT_TYPICAL;
 }

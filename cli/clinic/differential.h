@@ -13,7 +13,8 @@
  *   seen sign           RATIO[w] for w > 0, -RATIO[-w] for w < 0
  *   denied sign         -DENIED_SHARE RATIO[w] for w > 0, +REFUTED_SHARE RATIO[-w] for w < 0
  *   symptom told that d does not explain       -UNEXPLAINED
- *   the chief complaint (told first) not explained      -UNEXPLAINED_CHIEF besides
+ *   the chief complaint (told first)           -UNEXPLAINED_CHIEF besides when not explained, half of it
+ *                                              when its weight is 1
  *   none of d's weight-3 signs seen            -NOT_TYPICAL
  *   not mentioned                              nothing: it was not asked
  * d explains a symptom when it lists it, a broader one, or a kind of it ("腹痛" by 右下腹痛). Related symptoms

@@ -88,6 +88,14 @@ static void diagnosis_lines(const struct report *report, struct buffer *text) {
     }
 }
 
+static void question_lines(const struct report *report, struct buffer *text) {
+    for (size_t i = 0; i < report->questions.count; i++) {
+        const struct question *question = &report->questions.items[i];
+        buffer_format(text, "%zu. %s%s%s\n", i + 1, question->text, *question->reason ? " —— " : "",
+                      question->reason);
+    }
+}
+
 static void test_lines(const struct report *report, struct buffer *text) {
     for (size_t i = 0; i < report->n_tests; i++) {
         const struct suggested_test *test = &report->tests[i];
@@ -100,6 +108,7 @@ static void narrative_lines(const struct report *report, struct buffer *text) {
     const char *remark = finish_remark(report->finish);
     if (*report->narrative) buffer_format(text, "%s\n" REPORT_MODEL_REMARK "\n", report->narrative);
     if (remark) buffer_format(text, "%s\n", remark);
+    text_left_out(report, text);
     if (report->removed.count) buffer_format(text, "已删去 %zu 处剂量或用法\n", report->removed.count);
 }
 
@@ -132,6 +141,7 @@ static const struct section {
     {&LOINC_MEDICATIONS, NULL, NULL, medication_lines, fhir_add_medications},
     {&LOINC_ASSESSMENT, NULL, NULL, diagnosis_lines, fhir_add_differential},
     {NULL, "narrative", "模型分析", narrative_lines, NULL},
+    {NULL, "next-questions", "建议追问", question_lines, NULL},
     {&LOINC_PLAN, NULL, NULL, test_lines, fhir_add_tests},
     {NULL, "notice", "声明", notice_lines, NULL},
 };

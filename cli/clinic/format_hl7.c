@@ -248,6 +248,13 @@ static void put_differential(struct message *message, const struct differential 
     }
 }
 
+static void put_questions(struct message *message, const struct questions *questions) {
+    for (size_t i = 0; i < questions->count; i++) {
+        put_line(message, LOCAL("QUESTION", "建议追问"), i + 1, span_of(questions->items[i].text));
+        put_line(message, LOCAL("QUESTION.REASON", "追问理由"), i + 1, span_of(questions->items[i].reason));
+    }
+}
+
 static void put_tests(struct message *message, const struct report *report) {
     for (size_t i = 0; i < report->n_tests; i++) {
         const struct suggested_test *test = &report->tests[i];
@@ -289,6 +296,7 @@ static void put_observations(struct message *message) {
     put_patient_facts(message, &report->patient);
     put_findings(message, &report->findings);
     put_differential(message, &report->differential);
+    put_questions(message, &report->questions);
     put_tests(message, report);
     put_model_part(message, report);
 }
@@ -297,7 +305,7 @@ static void put_observations(struct message *message) {
 
 static void put_note(struct message *message, const char *text) {
     buffer_format(message->out, "NTE|%zu||", ++message->notes);
-    put_text(message, span_of(text));
+    put_text(message, span_trim(span_of(text)));
     buffer_put(message->out, "\r");
 }
 
@@ -315,10 +323,23 @@ static void put_head(struct message *message) {
     buffer_format(message->out, "|||%s|||||||||||||||%s|||P\r", message->time, message->time);
 }
 
+/* What of a long text the model did not read. */
+static void put_left_out(struct message *message) {
+    struct buffer text = {0};
+    text_left_out(message->report, &text);
+    buffer_append(&text, "", 1);
+    if (text.failed)
+        message->out->failed = true;
+    else if (*text.data)
+        put_note(message, text.data);
+    buffer_free(&text);
+}
+
 static void put_notes(struct message *message) {
     const struct report *report = message->report;
     put_note(message, REPORT_DISCLAIMER);
     if (report->model.notice) put_note(message, report->model.notice);
+    put_left_out(message);
 }
 
 /* The first `room` characters of a text, those in `without` left out. */

@@ -100,6 +100,19 @@ static void put_input(struct xml *xml, struct span text) {
     close_element(xml);
 }
 
+static void put_left_out(struct xml *xml, const struct chart *chart) {
+    for (size_t i = 0; i < chart->n_sentences; i++) {
+        const struct chart_sentence *sentence = &chart->sentences[i];
+        if (sentence->fate == FATE_KEPT) continue;
+        open_element(xml, "left-out");
+        put_attribute(xml, "fate", fate_name(sentence->fate));
+        put_count(xml, "start", sentence->start);
+        put_count(xml, "end", sentence->end);
+        put_content(xml, span_of(fate_reason(sentence->fate)));
+        close_element(xml);
+    }
+}
+
 static void put_entities(struct xml *xml, const struct findings *findings) {
     for (size_t i = 0; i < findings->n_entities; i++) {
         const struct entity *entity = &findings->entities[i];
@@ -205,6 +218,17 @@ static void put_must_not_miss(struct xml *xml, const struct dangers *dangers) {
     }
 }
 
+static void put_questions(struct xml *xml, const struct questions *questions) {
+    for (size_t i = 0; i < questions->count; i++) {
+        const struct question *question = &questions->items[i];
+        open_element(xml, "question");
+        put_attribute(xml, "symptom", question->symptom);
+        put_attribute(xml, "reason", *question->reason ? question->reason : NULL);
+        put_content(xml, span_of(question->text));
+        close_element(xml);
+    }
+}
+
 static void put_tests(struct xml *xml, const struct report *report) {
     for (size_t i = 0; i < report->n_tests; i++) {
         open_element(xml, "test");
@@ -261,17 +285,20 @@ static void put_report(struct xml *xml, const struct report *report) {
     put_attribute(xml, "id", report->id);
     put_attribute(xml, "time", report->created);
     put_attribute(xml, "department", report->department);
+    put_bool(xml, "department-proposed", report->department_proposed);
     put_attribute(xml, "urgency", urgency_name(report->warnings.urgency));
     put_number(xml, "confidence", report->differential.confidence, 3);
     put_bool(xml, "needs-confirmation", report->differential.needs_confirmation);
     put_element(xml, "complaint", complaint ? complaint : "");
     put_patient(xml, &report->patient);
     put_input(xml, report->input);
+    put_left_out(xml, &report->chart);
     put_entities(xml, &report->findings);
     put_findings(xml, &report->findings);
     put_vitals(xml, &report->findings.vitals);
     put_differential(xml, &report->differential);
     put_must_not_miss(xml, &report->must_not_miss);
+    put_questions(xml, &report->questions);
     put_tests(xml, report);
     put_warnings(xml, &report->warnings);
     put_model_part(xml, report);

@@ -40,9 +40,9 @@ static bool add_names(const struct kb_loading *loading, struct wordlist *list, c
 static bool load_symptoms(const struct kb_loading *loading, const struct record *root) {
     struct wordlist *symptoms = &loading->kb->symptoms;
     size_t count = 0;
+    if (!record_has(root, "symptoms")) return *symptoms = loading->lexicon->symptoms, true;
     if (!wordlist_copy(symptoms, loading->arena, &loading->lexicon->symptoms))
         return fail_memory(loading->failure);
-    if (!record_has(root, "symptoms")) return true;
     if (!record_count(root, "symptoms", &count, loading->failure)) return false;
     for (size_t i = 0; i < count; i++) {
         struct record entry;

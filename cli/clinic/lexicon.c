@@ -16,7 +16,7 @@ static bool add_phrases(const struct lexicon *lexicon, struct wordlist *list, si
     struct strings phrases;
     if (!classes_expand(&lexicon->classes, pattern, place, arena, &phrases, failure)) return false;
     for (size_t i = 0; i < phrases.count; i++)
-        if (!wordlist_add_phrase(list, arena, term, phrases.items[i], phrases.count == 1, denies))
+        if (!wordlist_add_phrase(list, arena, term, span_of(phrases.items[i]), phrases.count == 1, denies))
             return fail_memory(failure);
     return true;
 }

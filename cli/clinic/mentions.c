@@ -98,7 +98,8 @@ static size_t denied_from(const struct judging *judging, size_t i) {
     size_t at = skip_back(judging, start, judging->mentions[i].start, judging->scope->adverbs);
     size_t negation = negation_before(judging, start, at, true);
     if (negation != SIZE_MAX) return negation;
-    at = skip_fillers(judging, start, at);
+    size_t before = i > 0 ? judging->mentions[i - 1].end : 0;
+    at = skip_fillers(judging, before > start ? before : start, at);
     if ((negation = negation_before(judging, start, at, true)) != SIZE_MAX) return negation;
     for (;;) {
         size_t connector = ends_with_any(text_of(judging, start, at), judging->scope->connectors);
@@ -189,11 +190,10 @@ static bool is_of_earlier_times(const struct judging *judging, size_t i) {
     return starts_with_any(after, judging->scope->history_suffixes) != 0;
 }
 
-/* Where the patient is another, "我" is a subject only where it says so: "我也咳", not "我看他喘". */
+/* Where the patient is another, "我" is no subject in "我看他喘". */
 static bool tells_of_speaker(const struct judging *judging, const struct person_mention *person) {
-    static const char *const SUBJECT[] = {"也", "自己", "还", "倒", "没", "就", NULL};
-    return person->end - person->start > strlen("我") ||
-           starts_with_any(text_of(judging, person->end, judging->passage->plain.length), SUBJECT);
+    return !starts_with_any(text_of(judging, person->end, judging->passage->plain.length),
+                            judging->scope->observing);
 }
 
 /* The subject of a mention is the last person named in its clause. A clause that names none and speaks of no
@@ -259,6 +259,7 @@ static void judge(const struct judging *judging, size_t i, struct mention *menti
         mention->shown_start =
             skip_back(judging, clause_of(judging, i).start, mention->start, judging->scope->adverbs);
     }
+    if (mention->part_start < mention->shown_start) mention->shown_start = mention->part_start;
 }
 
 /* The list's words in one text, on the way from clause to clause. */
@@ -270,13 +271,12 @@ struct collecting {
     struct span part; /* the body part last named in this sentence; length 0: none */
 };
 
-/* Whether a complaint without a body part may stand here: at a clause's start, or behind a mention, a negation
- * or a word that colours. */
+/* Whether a complaint without a body part may stand here: at a clause's start, or behind a negation or a word
+ * that colours. */
 static bool may_join(const struct collecting *in, size_t start, size_t at) {
     const struct scope *scope = &in->passage->lexicon->scope;
     struct span text = plain_span(&in->passage->plain), before = span_between(text, start, at);
-    const struct mentions *mentions = in->mentions;
-    if (at == start || (mentions->count && mentions->items[mentions->count - 1].end == at)) return true;
+    if (at == start) return true;
     return ends_with_any(before, scope->strong_negations) || ends_with_any(before, scope->weak_negations) ||
            ends_with_any(before, scope->connectors) ||
            wordlist_before(&in->list->infixes->words, before, before.length) < before.length;
@@ -292,16 +292,21 @@ static bool hides_denied(const struct collecting *in, struct span text, size_t a
            negation + infix_match(in->list, text, at + negation).length > length;
 }
 
-static struct word_match match_at(const struct collecting *in, struct span text, size_t start, size_t at) {
+/* *from: where the body part stands that the complaint was joined to, or `at`. */
+static struct word_match match_at(const struct collecting *in, struct span text, size_t start, size_t at,
+                                  size_t *from) {
+    *from = at;
     struct word_match match = infix_match(in->list, text, at);
     if (match.length && hides_denied(in, text, at, match.length)) return (struct word_match){0};
     if (match.length || !in->list->infixes || !in->part.length || utf8_continues(text.data[at]) ||
         !may_join(in, start, at))
         return match;
-    return infix_match_joined(in->list, in->part, text, at);
+    match = infix_match_joined(in->list, in->part, text, at);
+    if (match.length) *from = (size_t)(in->part.data - text.data);
+    return match;
 }
 
-static bool add_mention(const struct collecting *in, const struct word_match *match, size_t at,
+static bool add_mention(const struct collecting *in, const struct word_match *match, size_t from, size_t at,
                         size_t clause) {
     struct mentions *mentions = in->mentions;
     struct mention *items = arena_grow(in->arena, mentions->items, mentions->count, sizeof *items);
@@ -310,6 +315,7 @@ static bool add_mention(const struct collecting *in, const struct word_match *ma
                                                 .start = at,
                                                 .end = at + match->length,
                                                 .clause = clause,
+                                                .part_start = from,
                                                 .denied_inside = match->denied};
     mentions->items = items;
     return true;
@@ -319,18 +325,19 @@ static bool collect_clause(struct collecting *in, size_t clause) {
     size_t start = in->passage->clauses[clause].start, end = in->passage->clauses[clause].end;
     struct span text = span_between(plain_span(&in->passage->plain), 0, end);
     for (size_t at = start; at < end;) {
-        struct word_match match = match_at(in, text, start, at);
+        size_t from;
+        struct word_match match = match_at(in, text, start, at, &from);
         size_t part = in->list->infixes ? wordlist_match(&in->list->infixes->body_parts, text, at).length : 0;
         if (part) in->part = span_between(text, at, at + part);
-        if (match.length && match.term != TERM_NONE && !add_mention(in, &match, at, clause)) return false;
+        if (match.length && match.term != TERM_NONE && !add_mention(in, &match, from, at, clause))
+            return false;
         at += match.length ? match.length : 1;
     }
     return true;
 }
 
-bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
-                   struct mentions *mentions) {
-    *mentions = (struct mentions){0};
+static bool find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
+                 struct mentions *mentions) {
     struct collecting in = {.passage = passage, .list = list, .arena = arena, .mentions = mentions};
     for (size_t clause = 0; clause < passage->n_clauses; clause++) {
         if (!passage_goes_on(passage, clause)) in.part.length = 0;
@@ -338,5 +345,20 @@ bool mentions_find(const struct passage *passage, const struct wordlist *list, s
     }
     const struct judging judging = {passage, &passage->lexicon->scope, mentions->items, mentions->count};
     for (size_t i = 0; i < mentions->count; i++) judge(&judging, i, &mentions->items[i]);
+    return true;
+}
+
+bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
+                   struct mentions *mentions) {
+    struct found_mentions *found = passage->found;
+    for (size_t i = 0; i < found->count; i++)
+        if (found->items[i].words == list->words) return *mentions = *found->items[i].mentions, true;
+    void *items = arena_grow(arena, found->items, found->count, sizeof *found->items);
+    struct mentions *kept = arena_new(arena, sizeof *kept);
+    if (!items || !kept || !find(passage, list, arena, kept)) return false;
+    found->items = items;
+    found->items[found->count].words = list->words;
+    found->items[found->count++].mentions = kept;
+    *mentions = *kept;
     return true;
 }

@@ -24,6 +24,7 @@ struct mention {
     size_t shown_start; /* where its wording starts: at the negation or an adverb before it */
     size_t shown_end;   /* where it ends: behind a negation that follows */
     size_t clause;
+    size_t part_start;  /* of the body part named before, for a complaint that was joined to it; else start */
     bool denied_inside; /* "头不疼" for 头疼 */
     bool from_denying;  /* denied, or doubtful, by a list that another clause opened */
     enum polarity polarity;
@@ -35,7 +36,8 @@ struct mentions {
     size_t count;
 };
 
-/* The longest words of the list in every clause, left to right. false: memory refused. */
+/* The longest words of the list in every clause, left to right; found once for a list and kept with the
+ * passage, whose arena must be this one. false: memory refused. */
 bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
                    struct mentions *mentions);
 

@@ -1,7 +1,7 @@
 #include "cli/clinic/must_not_miss.h"
 
 enum { MOST_DANGERS = 3 };
-static const double WORTH_ASKING = 0.05;
+static const double WORTH_ASKING = 0.05, IN_EMERGENCY = 0.001;
 
 /* Whether a fired emergency warning speaks of the disease, by its name or an alias. */
 static bool is_named(const struct disease *disease, const struct warnings *warnings) {
@@ -27,7 +27,7 @@ static bool add_danger(const struct candidates *candidates, const struct disease
 
 bool dangers_find(const struct candidates *candidates, const struct warnings *warnings, struct arena *arena,
                   struct dangers *dangers) {
-    double least = warnings->urgency == URGENCY_EMERGENCY ? 0 : WORTH_ASKING;
+    double least = warnings->urgency == URGENCY_EMERGENCY ? IN_EMERGENCY : WORTH_ASKING;
     *dangers = (struct dangers){0};
     for (int named = 1; named >= 0; named--)
         for (size_t i = 0; i < candidates->count && (named || dangers->count < MOST_DANGERS); i++) {

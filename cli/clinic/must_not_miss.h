@@ -16,7 +16,8 @@ struct dangers {
 };
 
 /* The never-miss diseases among the candidates: all that a fired emergency warning names; then, three in all,
- *   - while an emergency warning stands, those that what is seen supports;
+ *   - while an emergency warning stands, those that what is seen supports and that are as probable as 1 in
+ *     1000;
  *   - without one, those that are supported and at least as probable as 1 in 20: few enough to be asked for,
  *     and above that a missed one costs more than a question;
  * in the order of the differential. false: memory refused. */

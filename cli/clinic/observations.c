@@ -59,10 +59,15 @@ static bool see_measured(const struct observations *in, const struct vitals *vit
     return true;
 }
 
+static void see_all(const struct observations *in, const struct finding_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        see_with_broader(in, list->items[i].symptom, list->items[i].text);
+}
+
 static bool see_symptoms(const struct observations *in, const struct findings *findings,
                          struct arena *arena) {
-    for (size_t i = 0; i < findings->positive.count; i++)
-        see_with_broader(in, findings->positive.items[i].symptom, findings->positive.items[i].text);
+    see_all(in, &findings->positive);
+    see_all(in, &findings->circumstances);
     for (size_t i = 0; i < findings->circumstances.count; i++)
         see_with_broader(in, findings->circumstances.items[i].symptom, findings->circumstances.items[i].text);
     if (!see_measured(in, &findings->vitals, arena)) return false;
@@ -195,9 +200,10 @@ static bool is_inherited(const struct observations *in, size_t sign) {
            in->signs[above].words == in->signs[sign].words;
 }
 
-static bool is_among(const struct strings *strings, const char *text) {
+/* Whether the words stand in what is quoted already: "大脚趾" beside 大脚趾红肿. */
+static bool is_quoted(const struct strings *strings, const char *words) {
     for (size_t i = 0; i < strings->count; i++)
-        if (strcmp(strings->items[i], text) == 0) return true;
+        if (span_find(span_of(strings->items[i]), span_of(words), 0) != SIZE_MAX) return true;
     return false;
 }
 
@@ -211,7 +217,7 @@ bool evidence_find(const struct observations *observations, const struct disease
         const char *words = seen ? observation->words
                                  : denial(arena, &observations->kb->signs[weight->sign], observation->words);
         if (!words) return false;
-        if (is_among(speaks_for ? against : evidence, words)) continue;
+        if (is_quoted(evidence, words) || is_quoted(against, words)) continue;
         if (!strings_add(speaks_for ? evidence : against, arena, words)) return false;
     }
     return disease_fits(disease, observations->patient) || strings_add(against, arena, "年龄或性别不符");

@@ -151,8 +151,9 @@ static void find_patient(struct passage *passage, const struct wordlist *symptom
 
 bool passage_open(struct passage *passage, struct arena *arena, struct span source,
                   const struct lexicon *lexicon) {
-    *passage = (struct passage){.lexicon = lexicon, .source = source};
-    if (!text_plain(arena, source, &passage->plain) || !divide(passage, arena) ||
+    *passage = (struct passage){
+        .lexicon = lexicon, .source = source, .found = arena_new(arena, sizeof *passage->found)};
+    if (!passage->found || !text_plain(arena, source, &passage->plain) || !divide(passage, arena) ||
         !find_persons(passage, arena))
         return false;
     find_patient(passage, &lexicon->symptoms);

@@ -16,6 +16,17 @@ struct person_mention {
     char sex; /* 'm', 'f' when the word tells ("女儿"), else 0 */
 };
 
+struct mentions;
+
+/* The mentions of the word lists that were looked for, each found once (mentions.c). */
+struct found_mentions {
+    struct {
+        const struct word *words; /* the list's */
+        const struct mentions *mentions;
+    } * items;
+    size_t count;
+};
+
 struct passage {
     const struct lexicon *lexicon;
     struct span source;
@@ -26,6 +37,7 @@ struct passage {
     size_t n_persons;
     enum person patient; /* the one that the text speaks for */
     char patient_sex;    /* as of the word for the patient */
+    struct found_mentions *found;
 };
 
 /* source: checked text that outlives the passage. false: memory refused. */

@@ -29,6 +29,7 @@ static const struct {
     LIST(asked),
     LIST(history_suffixes),
     LIST(self),
+    LIST(observing),
 };
 enum { N_LISTS = sizeof LISTS / sizeof *LISTS };
 

@@ -44,7 +44,8 @@ struct scope {
     const char *const *supposed;  /* 如果, 担心 */
     const char *const *asked;     /* at a clause's end: 吗 */
     const char *const *history_suffixes;
-    const char *const *self; /* the speaker */
+    const char *const *self;      /* the speaker */
+    const char *const *observing; /* behind 我 they tell of another: 我看他喘 */
     struct person_word *persons;
     size_t n_persons;
 };

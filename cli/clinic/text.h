@@ -22,13 +22,19 @@ static inline bool span_is(struct span span, const char *text) {
     return span.length == strlen(text) && memcmp(span.data, text, span.length) == 0;
 }
 
+/* Whether `length` bytes are equal. Word lists are tried one word after the other, and nearly all differ in
+ * their last byte. */
+static inline bool bytes_equal(const char *a, const char *b, size_t length) {
+    return length == 0 || (a[length - 1] == b[length - 1] && memcmp(a, b, length) == 0);
+}
+
 static inline bool span_starts(struct span span, struct span prefix) {
-    return span.length >= prefix.length && memcmp(span.data, prefix.data, prefix.length) == 0;
+    return span.length >= prefix.length && bytes_equal(span.data, prefix.data, prefix.length);
 }
 
 static inline bool span_ends(struct span span, struct span suffix) {
     return span.length >= suffix.length &&
-           memcmp(span.data + span.length - suffix.length, suffix.data, suffix.length) == 0;
+           bytes_equal(span.data + span.length - suffix.length, suffix.data, suffix.length);
 }
 
 static inline struct span span_between(struct span span, size_t start, size_t end) {

@@ -2,19 +2,19 @@
 
 #include <stdlib.h>
 
-bool wordlist_add_phrase(struct wordlist *list, struct arena *arena, size_t term, const char *word,
+bool wordlist_add_phrase(struct wordlist *list, struct arena *arena, size_t term, struct span phrase,
                          bool written, bool denies) {
-    struct plain_text plain;
-    if (!text_plain(arena, span_of(word), &plain)) return false;
     struct word *words = arena_grow(arena, list->words, list->n_words, sizeof *words);
     if (!words) return false;
-    words[list->n_words++] = (struct word){plain_span(&plain), term, denies, written};
+    words[list->n_words++] = (struct word){phrase, term, denies, written};
     list->words = words;
     return true;
 }
 
 bool wordlist_add_word(struct wordlist *list, struct arena *arena, size_t term, const char *word) {
-    return wordlist_add_phrase(list, arena, term, word, true, false);
+    struct plain_text plain;
+    return text_plain(arena, span_of(word), &plain) &&
+           wordlist_add_phrase(list, arena, term, plain_span(&plain), true, false);
 }
 
 bool wordlist_copy(struct wordlist *list, struct arena *arena, const struct wordlist *from) {

@@ -38,10 +38,10 @@ bool wordlist_add_term(struct wordlist *list, struct arena *arena, const char *n
 /* Adds one more word for a term. false: memory refused. */
 bool wordlist_add_word(struct wordlist *list, struct arena *arena, size_t term, const char *word);
 
-/* Adds a phrase that a pattern means, or, unless `denies`, one that says the term's absence. A word that is
+/* Adds a phrase in plain form, which must live as long: one that a pattern means, or, unless `denies`, one that says the term's absence. A word that is
  * written out beats a pattern's; of two terms' patterns the later term's holds, so that the special may stand
  * behind the general. false: memory refused. */
-bool wordlist_add_phrase(struct wordlist *list, struct arena *arena, size_t term, const char *phrase,
+bool wordlist_add_phrase(struct wordlist *list, struct arena *arena, size_t term, struct span phrase,
                          bool written, bool denies);
 
 /* Fills an empty list with all of another's, which stays as it is. false: memory refused. */

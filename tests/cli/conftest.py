@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,11 @@ def refused(done, status, *words):
 @pytest.fixture
 def folder(tmp_path):
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def adapter(tmp_path_factory):
+    """Random, and strong enough to change what the model says."""
+    folder = tmp_path_factory.mktemp("lora") / "clinic"
+    subprocess.run([sys.executable, ROOT / "scripts/random_adapter.py", MODEL, folder, "--rank", "4"], check=True)
+    return folder

@@ -221,6 +221,30 @@ def test_what_a_model_writes_stays_valid(format_name, arguments):
     assert NOTICE is None or NOTICE in text
 
 
+@pytest.mark.parametrize("format_name", CHECKS)
+def test_an_adapter_is_named(format_name, adapter):
+    text = written(format_name, MIGRAINE, "--greedy", "--max-tokens", "4", "--lora", f"{adapter}:0.25", "--model", str(MODEL))
+    CHECKS[format_name](text)
+    assert "clinic" in text
+
+
+RECORD = "".join(
+    f"2024年{month}月{day}日\n主诉:头痛{day}天,恶心|&,咳嗽。家里装修,天气转凉,邻居来访。否认发热。无处方<b>。\n" for month in range(1, 13) for day in range(1, 9)
+)
+
+
+@pytest.mark.parametrize("format_name", CHECKS)
+def test_a_record_longer_than_the_context_says_what_was_left_out(format_name):
+    text = written(format_name, RECORD, "--seed", "4", "--ctx", "2048", "--max-tokens", "40", "--model", str(MODEL))
+    report = CHECKS[format_name](text)
+    if format_name == "json":
+        assert report["input"]["left_out"] and report["input"]["kept"] < report["input"]["sentences"]
+    elif format_name == "xml":
+        assert report.find("r:left-out", NAMESPACE) is not None
+    else:
+        assert "文本较长" in text
+
+
 def test_text_of_every_kind_is_written():
     for text in TEXTS.values():
         assert DISCLAIMER in written("text", text)

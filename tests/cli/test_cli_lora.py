@@ -1,20 +1,8 @@
 """--lora: an adapter beside the model."""
 
 import json
-import subprocess
-import sys
 
-import pytest
-
-from conftest import MIGRAINE, MODEL, ROOT, refused, report, run
-
-
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory):
-    """Random, and strong enough to change what the model says."""
-    folder = tmp_path_factory.mktemp("lora") / "clinic"
-    subprocess.run([sys.executable, ROOT / "scripts/random_adapter.py", MODEL, folder, "--rank", "4"], check=True)
-    return folder
+from conftest import MIGRAINE, refused, report, run
 
 
 def narrative(*arguments):

@@ -241,7 +241,7 @@ static void test_who_the_patient_is(void **state) {
     assert_non_null(rated("{\"present\":[\"打鼾\"],\"age\":60,\"age_unit\":\"月\"}", "腺样体肥大", &arena));
     assert_true(score("{\"present\":[\"下腹痛\"],\"pregnant\":true}", "先兆流产", &arena) >
                 score(PRESENT("\"下腹痛\""), "先兆流产", &arena));
-    struct candidates general, women;
+    struct candidates general, women, short_name;
     struct patient patient = {0};
     struct findings findings;
     json_t *record = parse(PRESENT("\"下腹痛\""));
@@ -249,7 +249,10 @@ static void test_who_the_patient_is(void **state) {
     json_decref(record);
     assert_true(differential_rank(&clinic.kb, &patient, &findings, "全科", &arena, &general));
     assert_true(differential_rank(&clinic.kb, &patient, &findings, "妇产科", &arena, &women));
+    assert_true(differential_rank(&clinic.kb, &patient, &findings, "妇产", &arena, &short_name));
     size_t term = wordlist_find(&clinic.kb.disease_names, span_of("盆腔炎"));
+    assert_true(fabs(candidate_of(&women, &clinic.kb.diseases[term])->score -
+                     candidate_of(&short_name, &clinic.kb.diseases[term])->score) < 1e-9);
     assert_true(candidate_of(&women, &clinic.kb.diseases[term])->score >
                 candidate_of(&general, &clinic.kb.diseases[term])->score);
     arena_free(&arena);
@@ -317,7 +320,7 @@ static void test_evidence_quotes_the_patient(void **state) {
     struct candidates candidates;
     struct strings evidence = {0}, against = {0};
     assert_true(passage_open(&passage, &arena, span_of("脑袋疼两天,想吐,无咳嗽、发烧,眼前没有闪光"),
-                             &clinic.kb.symptoms));
+                             &clinic.lexicon));
     assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
     assert_true(differential_rank(&clinic.kb, &patient, &findings, NULL, &arena, &candidates));
     size_t term = wordlist_find(&clinic.kb.disease_names, span_of("偏头痛"));

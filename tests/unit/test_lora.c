@@ -19,6 +19,8 @@
 
 #define BASE "../exact/default"
 #define BASE_PATH "tests/golden/models/" BASE
+#define CONFIG "adapter_config.json"
+#define WEIGHTS "adapter_model.safetensors"
 #define PATH_OF(adapter) "tests/golden/adapters/" adapter
 
 static const char *const adapter_names[] = {"all", "some", "rslora", "patterns", "kv-b"};
@@ -183,6 +185,85 @@ static void test_thread_counts_change_no_bit(void **state) {
     close_adapter(&g);
 }
 
+/* ---- more rows and a larger rank than the references have ---- */
+
+enum { RANK = 37 };
+
+/* An adapter of small random values in BF16 for the model `medium`: a map within the layer, kv_b, and gate. */
+static void write_large_adapter(const fixture *f) {
+    static const struct {
+        const char *module;
+        int in, out;
+    } maps[] = {
+        {"self_attn.q_b_proj", 192, 384}, {"self_attn.kv_b_proj", 64, 512}, {"mlp.gate_proj", 256, 768}};
+    char header[2048];
+    size_t used = 0, end = 0;
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        for (int b = 0; b < 2; b++) {
+            size_t begin = end;
+            end += 2 * RANK * (size_t)(b ? maps[i].out : maps[i].in);
+            used += (size_t)snprintf(
+                header + used, sizeof header - used,
+                "%s\"base_model.model.model.layers.1.%s.lora_%s.weight\":{\"dtype\":\"BF16\","
+                "\"shape\":[%d,%d],\"data_offsets\":[%zu,%zu]}",
+                used > 0 ? "," : "{", maps[i].module, b ? "B" : "A", b ? maps[i].out : RANK,
+                b ? RANK : maps[i].in, begin, end);
+        }
+    used += (size_t)snprintf(header + used, sizeof header - used, "}");
+    assert_true(used < sizeof header);
+    unsigned char *file = malloc(8 + used + end);
+    assert_non_null(file);
+    for (int i = 0; i < 8; i++) file[i] = (unsigned char)(used >> 8 * i & 0xFF);
+    memcpy(file + 8, header, used);
+    uint32_t random = 1;
+    for (size_t i = 0; i < end; i += 2) {
+        random = random * 1664525 + 1013904223;
+        file[8 + used + i] = (unsigned char)(random >> 24);
+        file[8 + used + i + 1] = 0x3D | (random >> 16 & 0x80); /* 2^-5 to 2^-3, of either sign */
+    }
+    fixture_write(f, WEIGHTS, file, 8 + used + end);
+    free(file);
+    fixture_write_text(f, CONFIG,
+                       "{\"peft_type\": \"LORA\", \"r\": 37, \"lora_alpha\": 37, \"layers_to_transform\": 1, "
+                       "\"target_modules\": [\"q_b_proj\", \"kv_b_proj\", \"gate_proj\"]}");
+}
+
+/* A single row's products are cut along the rank otherwise than those of many rows, and these along the rows. */
+static void test_many_rows(void **state) {
+    const fixture *f = *state;
+    golden_adapter g = {0};
+    youtu_error error;
+    youtu_model_options options = youtu_model_options_default();
+    options.device = "cpu";
+    write_large_adapter(f);
+    for (size_t s = 0; s < 2; s++) {
+        options.instructions = instruction_sets[s];
+        if (!golden_model_open("medium", &options, &g.base)) continue;
+        expect_success(youtu_lora_open(g.base.model, f->directory, &g.lora, &error), &error);
+        g.base.n = s == 0 ? 70 : 256; /* the portable kernels are slow under sanitizers */
+        const size_t size = g.base.n * g.base.vocab, chunks[] = {17, g.base.n};
+        float *single = new_logits(&g), *logits = new_logits(&g);
+        decode(&g, g.lora, 1, YOUTU_CACHE_F32, 2, 1, single);
+        for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+            youtu_context_options large = youtu_context_options_default();
+            youtu_context *context;
+            large.cache = YOUTU_CACHE_F32;
+            large.lora = g.lora;
+            expect_success(youtu_context_new(g.base.model, &large, &context, &error), &error);
+            golden_decode(context, &g.base, 0, 0, chunks[i], logits);
+            youtu_context_free(context);
+            double worst = largest_difference(single, logits, size);
+            if (!(worst <= 5e-4)) fail_msg("%s, calls of %zu: %g", instruction_sets[s], chunks[i], worst);
+        }
+        decode(&g, NULL, 1, YOUTU_CACHE_F32, 2, g.base.n, logits);
+        assert_true(largest_difference(single, logits, size) > 0.1);
+        free(logits);
+        free(single);
+        youtu_lora_close(g.lora);
+        golden_model_close(&g.base);
+    }
+}
+
 /* ---- scale, and several contexts ---- */
 
 static void copy_file(const fixture *f, const char *from, const char *name) {
@@ -194,9 +275,6 @@ static void copy_file(const fixture *f, const char *from, const char *name) {
     fclose(file);
     fixture_write(f, name, bytes, length);
 }
-
-#define CONFIG "adapter_config.json"
-#define WEIGHTS "adapter_model.safetensors"
 
 /* A quarter of alpha and a scale of 4 are the whole: powers of two, so to the bit. */
 static void test_scale(void **state) {
@@ -532,6 +610,7 @@ int main(void) {
         cmocka_unit_test(test_mixed_sequences),
         cmocka_unit_test(test_f16_cache),
         cmocka_unit_test(test_thread_counts_change_no_bit),
+        IN_DIRECTORY(test_many_rows),
         IN_DIRECTORY(test_scale),
         cmocka_unit_test(test_contexts_side_by_side),
         cmocka_unit_test(test_info),
