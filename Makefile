@@ -190,6 +190,7 @@ check:                                      ## format, clang-tidy, cppcheck, kno
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability,performance --inline-suppr \
 	 --suppress=missingIncludeSystem --library=posix -D__GNUC__ $(CPPFLAGS) libyoutu kernels cli bench
 	$(or $(python),python3) scripts/check_kb.py
+	$(or $(python),python3) scripts/check_schemas.py
 
 # NVIDIA's disassembler comes from PyPI.
 CUDA_TOOLS := $B/cuda-tools

@@ -8,31 +8,15 @@ struct folding {
     uint32_t from, to;
 };
 
-/* Traditional characters that prescriptions use, and letters of other scripts that look like Latin ones; sorted. */
+/* Letters of other scripts that look like Latin ones, and variants that prescriptions use beside the traditional
+ * characters of text.h; sorted. */
 static const struct folding FOLDINGS[] = {
-    {0x00B5, 'u'},  {0x0131, 'i'},  {0x0261, 'g'},  {0x03B9, 'i'},  {0x03BC, 'u'},  {0x03BF, 'o'},
-    {0x0410, 'a'},  {0x0412, 'b'},  {0x0415, 'e'},  {0x041A, 'k'},  {0x041C, 'm'},  {0x041E, 'o'},
-    {0x0420, 'p'},  {0x0421, 'c'},  {0x0422, 't'},  {0x0425, 'x'},  {0x0430, 'a'},  {0x0433, 'r'},
-    {0x0435, 'e'},  {0x043A, 'k'},  {0x043C, 'm'},  {0x043E, 'o'},  {0x0440, 'p'},  {0x0441, 'c'},
-    {0x0442, 't'},  {0x0445, 'x'},  {0x0456, 'i'},  {0x2044, '/'},  {0x2113, 'l'},  {0x2215, '/'},
-    {0x301C, '~'},  {U'両', U'两'}, {U'並', U'并'}, {U'乾', U'干'}, {U'來', U'来'}, {U'倆', U'俩'},
-    {U'個', U'个'}, {U'內', U'内'}, {U'兩', U'两'}, {U'凍', U'冻'}, {U'劑', U'剂'}, {U'啟', U'启'},
-    {U'單', U'单'}, {U'嗎', U'吗'}, {U'噴', U'喷'}, {U'嚥', U'咽'}, {U'囑', U'嘱'}, {U'圍', U'围'},
-    {U'塊', U'块'}, {U'塗', U'涂'}, {U'壓', U'压'}, {U'壯', U'壮'}, {U'壺', U'壶'}, {U'寧', U'宁'},
-    {U'對', U'对'}, {U'帶', U'带'}, {U'幾', U'几'}, {U'後', U'后'}, {U'復', U'复'}, {U'應', U'应'},
-    {U'於', U'于'}, {U'時', U'时'}, {U'晝', U'昼'}, {U'東', U'东'}, {U'樂', U'乐'}, {U'檸', U'柠'},
-    {U'毎', U'每'}, {U'氫', U'氢'}, {U'滅', U'灭'}, {U'滿', U'满'}, {U'潔', U'洁'}, {U'濃', U'浓'},
-    {U'濕', U'湿'}, {U'熱', U'热'}, {U'燒', U'烧'}, {U'爾', U'尔'}, {U'療', U'疗'}, {U'癢', U'痒'},
-    {U'發', U'发'}, {U'睏', U'困'}, {U'種', U'种'}, {U'約', U'约'}, {U'結', U'结'}, {U'給', U'给'},
-    {U'維', U'维'}, {U'緩', U'缓'}, {U'續', U'续'}, {U'羅', U'罗'}, {U'聯', U'联'}, {U'腸', U'肠'},
-    {U'膚', U'肤'}, {U'膠', U'胶'}, {U'臥', U'卧'}, {U'舉', U'举'}, {U'莖', U'茎'}, {U'萬', U'万'},
-    {U'藥', U'药'}, {U'蘇', U'苏'}, {U'蘭', U'兰'}, {U'處', U'处'}, {U'貼', U'贴'}, {U'載', U'载'},
-    {U'輕', U'轻'}, {U'輸', U'输'}, {U'連', U'连'}, {U'週', U'周'}, {U'達', U'达'}, {U'違', U'违'},
-    {U'適', U'适'}, {U'鈉', U'钠'}, {U'鈣', U'钙'}, {U'鉀', U'钾'}, {U'銀', U'银'}, {U'錠', U'片'},
-    {U'鎂', U'镁'}, {U'鎮', U'镇'}, {U'鐘', U'钟'}, {U'鐵', U'铁'}, {U'長', U'长'}, {U'開', U'开'},
-    {U'間', U'间'}, {U'關', U'关'}, {U'陣', U'阵'}, {U'雙', U'双'}, {U'難', U'难'}, {U'霧', U'雾'},
-    {U'靜', U'静'}, {U'頓', U'顿'}, {U'頭', U'头'}, {U'顆', U'颗'}, {U'類', U'类'}, {U'飯', U'饭'},
-    {U'飲', U'饮'}, {U'餘', U'余'}, {U'麥', U'麦'}, {U'黃', U'黄'}, {U'點', U'点'},
+    {0x00B5, 'u'}, {0x0131, 'i'},  {0x0261, 'g'},  {0x03B9, 'i'},  {0x03BC, 'u'}, {0x03BF, 'o'},
+    {0x0410, 'a'}, {0x0412, 'b'},  {0x0415, 'e'},  {0x041A, 'k'},  {0x041C, 'm'}, {0x041E, 'o'},
+    {0x0420, 'p'}, {0x0421, 'c'},  {0x0422, 't'},  {0x0425, 'x'},  {0x0430, 'a'}, {0x0433, 'r'},
+    {0x0435, 'e'}, {0x043A, 'k'},  {0x043C, 'm'},  {0x043E, 'o'},  {0x0440, 'p'}, {0x0441, 'c'},
+    {0x0442, 't'}, {0x0445, 'x'},  {0x0456, 'i'},  {0x2044, '/'},  {0x2113, 'l'}, {0x2215, '/'},
+    {0x301C, '~'}, {U'両', U'两'}, {U'毎', U'每'}, {U'錠', U'片'},
 };
 
 static int compare_folding(const void *key, const void *item) {
@@ -97,7 +81,7 @@ uint32_t dose_fold(uint32_t c, uint32_t *second) {
     if (mapped) return mapped;
     const struct folding *folding =
         bsearch(&c, FOLDINGS, sizeof FOLDINGS / sizeof *FOLDINGS, sizeof *FOLDINGS, compare_folding);
-    return folding ? folding->to : c;
+    return folding ? folding->to : simplified(c);
 }
 
 /* ---- gaps */

@@ -1,6 +1,7 @@
 #include "cli/clinic/findings.h"
 
 #include "cli/clinic/ages.h"
+#include "cli/clinic/extraction.h"
 
 const char *sex_name(enum sex sex) {
     return sex == SEX_MALE ? "男" : sex == SEX_FEMALE ? "女" : NULL;
@@ -35,31 +36,22 @@ bool finding_listed(const struct finding_list *list, size_t symptom) {
     return false;
 }
 
-/* What one extraction has in hand. */
-struct extraction {
-    const struct passage *passage;
-    struct arena *arena;
-    struct findings *findings;
-};
-
-static struct span clause_text(const struct passage *passage, size_t i) {
-    return span_between(plain_span(&passage->plain), passage->clauses[i].start, passage->clauses[i].end);
-}
-
 /* ---- symptoms */
 
-static bool add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity,
-                       const char *name, size_t start, size_t end) {
+const struct entity *add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity,
+                                const char *name, size_t start, size_t end) {
     struct findings *findings = in->findings;
     struct entity *entities =
         arena_grow(in->arena, findings->entities, findings->n_entities, sizeof *entities);
-    if (!entities) return false;
+    if (!entities) return NULL;
     findings->entities = entities;
     struct span text = passage_source(in->passage, start, end);
     size_t at = (size_t)(text.data - in->passage->source.data);
-    entities[findings->n_entities++] =
-        (struct entity){kind, polarity, name, arena_copy(in->arena, text), at, at + text.length};
-    return entities[findings->n_entities - 1].text != NULL;
+    const char *words = arena_copy(in->arena, text);
+    if (!words) return NULL;
+    entities[findings->n_entities] =
+        (struct entity){kind, polarity, name ? name : words, words, at, at + text.length};
+    return &entities[findings->n_entities++];
 }
 
 static bool add_finding(const struct extraction *in, struct finding_list *list, const char *name,
@@ -73,7 +65,9 @@ static bool add_finding(const struct extraction *in, struct finding_list *list, 
     return items[list->count++].text != NULL;
 }
 
-static bool add_symptoms(const struct extraction *in, const struct kb *kb, const struct mentions *mentions) {
+static bool add_symptoms(const struct extraction *in) {
+    const struct kb *kb = in->kb;
+    const struct mentions *mentions = &in->symptoms;
     struct findings *findings = in->findings;
     for (size_t i = 0; i < mentions->count; i++) {
         const struct mention *mention = &mentions->items[i];
@@ -181,67 +175,6 @@ static bool find_severity(const struct extraction *in, const struct lexicon *lex
     return true;
 }
 
-/* A trigger counts when its clause goes on to say that the complaint gets worse or better. */
-static bool add_triggers(const struct extraction *in, const struct lexicon *lexicon) {
-    static const char *const WORSE[] = {"加重", "更重", "更厉害", "厉害", "明显", "更疼", "更痛",
-                                        "为甚", "加剧", "发作",   "重",   "难受", NULL};
-    static const char *const NOT_BETTER[] = {"不缓解", "未缓解", "没缓解", "无缓解",
-                                             "不见好", "没用",   "无效",   NULL};
-    static const char *const BETTER[] = {"缓解",   "减轻",   "好转", "好些", "好点", "好一点",
-                                         "好一些", "好多了", "舒服", "轻",   NULL};
-    struct mentions mentions;
-    if (!mentions_find(in->passage, &lexicon->triggers, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++) {
-        const struct mention *mention = &mentions.items[i];
-        if (mention->polarity != POLARITY_PRESENT) continue;
-        struct span rest = span_between(plain_span(&in->passage->plain), mention->end,
-                                        in->passage->clauses[mention->clause].end);
-        bool better = contains_any(rest, BETTER) && !contains_any(rest, NOT_BETTER);
-        struct strings *list = better                      ? &in->findings->relieving
-                               : contains_any(rest, WORSE) ? &in->findings->aggravating
-                                                           : NULL;
-        if (list && !strings_add(list, in->arena, lexicon->triggers.terms[mention->term])) return false;
-    }
-    return true;
-}
-
-/* ---- background */
-
-/* Of earlier times or lasting: "高血压5年", "既往哮喘". A condition that is asked about or another's is not.
- */
-static bool add_history(const struct extraction *in, const struct lexicon *lexicon) {
-    static const char *const HAS[] = {"有", "患", "得过", "查出", "确诊", "做过", "既往", "病史", "史", NULL};
-    struct mentions mentions;
-    if (!mentions_find(in->passage, &lexicon->conditions, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++) {
-        const struct mention *mention = &mentions.items[i];
-        bool told = contains_any(clause_text(in->passage, mention->clause), HAS) ||
-                    mention->polarity == POLARITY_PAST;
-        bool own = mention->polarity == POLARITY_PRESENT || mention->polarity == POLARITY_PAST;
-        if (told && own &&
-            !strings_add(&in->findings->history, in->arena, lexicon->conditions.terms[mention->term]))
-            return false;
-    }
-    return true;
-}
-
-/* "对青霉素过敏" makes a drug an allergy; any other mention is a medicine the patient has taken. */
-static bool add_drugs(const struct extraction *in, const struct lexicon *lexicon) {
-    static const char *const ALLERGIC[] = {"过敏", NULL};
-    struct mentions mentions;
-    if (!mentions_find(in->passage, &lexicon->drugs, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++) {
-        const struct mention *mention = &mentions.items[i];
-        struct span rest = span_between(plain_span(&in->passage->plain), mention->end,
-                                        in->passage->clauses[mention->clause].end);
-        bool allergy = contains_any(rest, ALLERGIC);
-        bool own = mention->polarity == POLARITY_PRESENT || (!allergy && mention->polarity == POLARITY_PAST);
-        struct strings *list = allergy ? &in->findings->allergies : &in->findings->medications;
-        if (own && !strings_add(list, in->arena, lexicon->drugs.terms[mention->term])) return false;
-    }
-    return true;
-}
-
 /* ---- the patient */
 
 /* 男 or 女 as a statement on the patient, not in 男朋友 or 女儿. */
@@ -319,12 +252,10 @@ static void complete_patient(const struct passage *passage, struct patient *pati
 bool findings_extract(const struct passage *passage, const struct kb *kb, const struct lexicon *lexicon,
                       struct arena *arena, struct patient *patient, struct findings *findings) {
     *findings = (struct findings){.vitals = vitals_read(plain_span(&passage->plain))};
-    const struct extraction in = {passage, arena, findings};
-    struct mentions symptoms;
+    struct extraction in = {passage, kb, arena, findings, {0}};
     complete_patient(passage, patient);
-    return mentions_find(passage, &kb->symptoms, arena, &symptoms) && add_symptoms(&in, kb, &symptoms) &&
-           add_durations(&in) && name_chief_complaint(&in) &&
-           add_present_terms(&in, &lexicon->sites, &findings->sites) &&
+    return mentions_find(passage, &kb->symptoms, arena, &in.symptoms) && add_symptoms(&in) &&
+           add_durations(&in) && name_chief_complaint(&in) && add_sites(&in) &&
            add_present_terms(&in, &lexicon->qualities, &findings->qualities) && find_severity(&in, lexicon) &&
-           add_triggers(&in, lexicon) && add_history(&in, lexicon) && add_drugs(&in, lexicon);
+           add_triggers(&in) && add_backgrounds(&in);
 }

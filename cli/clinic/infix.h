@@ -6,7 +6,8 @@
 
 /* Owned by the arena it was loaded into. */
 struct infixes {
-    struct wordlist body_parts;
+    struct wordlist body_parts; /* then what else complaints are told of: 大便, 说话 */
+    size_t n_body_parts;
     struct wordlist words; /* of degree, of course in time, of denial */
     size_t denial;         /* the term of `words` that denies */
 };

@@ -1,8 +1,14 @@
 #include "cli/clinic/lexicon.h"
 
-static const char *const FIELDS[] = {"schema",     "classes",  "symptoms", "sites",      "qualities",
-                                     "severities", "triggers", "drugs",    "conditions", "body_parts",
-                                     "infixes",    "decoys",   NULL};
+#include <stddef.h>
+
+static const char *const FIELDS[] = {"schema",           "classes",    "symptoms",      "sites",
+                                     "qualities",        "severities", "triggers",      "drugs",
+                                     "conditions",       "body_parts", "infixes",       "decoys",
+                                     "subjects",         "sides",      "positions",     "worse",
+                                     "better",           "not_better", "trigger_links", "trigger_openings",
+                                     "no_triggers",      "drug_forms", "taking",        "allergy_openings",
+                                     "allergy_closings", NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
 static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", "event", NULL};
 
@@ -128,12 +134,54 @@ static bool load_symptoms(const struct loading *loading) {
 }
 
 static bool load_infixes(const struct loading *loading, struct infixes *infixes) {
-    if (!load_words(loading, "body_parts", true, &infixes->body_parts) ||
+    if (!load_words(loading, "body_parts", true, &infixes->body_parts)) return false;
+    infixes->n_body_parts = infixes->body_parts.n_terms;
+    if (!load_words(loading, "subjects", true, &infixes->body_parts) ||
         !load_words(loading, "infixes", false, &infixes->words))
         return false;
     infixes->denial = wordlist_find(&infixes->words, span_of("否定"));
     return infixes->denial != TERM_NONE ||
            fail(loading->failure, STATUS_INPUT, "%s:infixes 中缺少“否定”", loading->root->place);
+}
+
+static const struct {
+    const char *field;
+    size_t offset;
+} LISTS[] = {
+    {"sides", offsetof(struct lexicon, sides)},
+    {"positions", offsetof(struct lexicon, positions)},
+    {"worse", offsetof(struct lexicon, worse)},
+    {"better", offsetof(struct lexicon, better)},
+    {"not_better", offsetof(struct lexicon, not_better)},
+    {"trigger_links", offsetof(struct lexicon, trigger_links)},
+    {"trigger_openings", offsetof(struct lexicon, trigger_openings)},
+    {"no_triggers", offsetof(struct lexicon, no_triggers)},
+    {"drug_forms", offsetof(struct lexicon, drug_forms)},
+    {"taking", offsetof(struct lexicon, taking)},
+    {"allergy_openings", offsetof(struct lexicon, allergy_openings)},
+    {"allergy_closings", offsetof(struct lexicon, allergy_closings)},
+};
+
+/* Plain lists of patterns. */
+static bool load_lists(const struct loading *loading) {
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        struct strings patterns, words = {0}, phrases;
+        if (!record_strings(loading->root, LISTS[i].field, loading->arena, &patterns, loading->failure))
+            return false;
+        for (size_t j = 0; j < patterns.count; j++) {
+            if (!classes_expand(&loading->lexicon->classes, patterns.items[j], loading->root->place,
+                                loading->arena, &phrases, loading->failure))
+                return false;
+            for (size_t k = 0; k < phrases.count; k++)
+                if (!strings_add(&words, loading->arena, phrases.items[k]))
+                    return fail_memory(loading->failure);
+        }
+        const char **list = arena_new(loading->arena, (words.count + 1) * sizeof *list);
+        if (!list) return fail_memory(loading->failure);
+        if (words.count) memcpy(list, words.items, words.count * sizeof *list);
+        *(const char *const **)((char *)loading->lexicon + LISTS[i].offset) = list;
+    }
+    return true;
 }
 
 bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text, const char *source,
@@ -151,7 +199,7 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
                   load_words(&loading, "triggers", true, &lexicon->triggers) &&
                   load_words(&loading, "drugs", true, &lexicon->drugs) &&
                   load_words(&loading, "conditions", true, &lexicon->conditions) &&
-                  load_infixes(&loading, &lexicon->infixes);
+                  load_infixes(&loading, &lexicon->infixes) && load_lists(&loading);
     lexicon->symptoms.infixes = &lexicon->infixes;
     json_decref(document);
     return loaded;

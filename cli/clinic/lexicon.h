@@ -20,7 +20,20 @@ struct lexicon {
     struct wordlist drugs;      /* names and classes */
     struct wordlist conditions; /* of the patient's history */
     struct infixes infixes;     /* between a body part and its complaint */
-    struct scope scope;         /* negation and its reach */
+    /* Lists that end with NULL. */
+    const char *const *sides;     /* before a body part */
+    const char *const *positions; /* behind one */
+    const char *const *worse;     /* words of change */
+    const char *const *better;
+    const char *const *not_better;
+    const char *const *trigger_links;    /* between a trigger and the change */
+    const char *const *trigger_openings; /* before a trigger */
+    const char *const *no_triggers;      /* what holds one of them is no trigger */
+    const char *const *drug_forms;       /* the ends of drugs' names: 沙坦, 胶囊 */
+    const char *const *taking;           /* before a drug's name: 吃, 口服 */
+    const char *const *allergy_openings; /* before an allergen: 对 */
+    const char *const *allergy_closings; /* behind one: 药物, 有点 */
+    struct scope scope;                  /* negation and its reach */
 };
 
 /* Reads a lexicon of schema youtu.lexicon/1; its words are patterns (classes.h). Its "decoys" are words that

@@ -187,7 +187,11 @@ static bool is_of_earlier_times(const struct judging *judging, size_t i) {
             return true;
     }
     struct span after = text_of(judging, judging->mentions[i].end, clause_of(judging, i).end);
-    return starts_with_any(after, judging->scope->history_suffixes) != 0;
+    if (starts_with_any(after, judging->scope->history_suffixes)) return true;
+    /* "三年前吃过一次药", not "三年前开始". */
+    static const char *const YEARS_AGO[] = {"年前", NULL}, *const EVER[] = {"过", NULL};
+    return contains_any(before, YEARS_AGO) && !contains_any(before, judging->scope->now_again) &&
+           (contains_any(before, EVER) || starts_with_any(after, EVER));
 }
 
 /* Where the patient is another, "我" is no subject in "我看他喘". */
@@ -276,6 +280,9 @@ struct collecting {
 static bool may_join(const struct collecting *in, size_t start, size_t at) {
     const struct scope *scope = &in->passage->lexicon->scope;
     struct span text = plain_span(&in->passage->plain), before = span_between(text, start, at);
+    struct span rest = span_between(text, at, text.length);
+    if (starts_with_any(rest, scope->strong_negations) || starts_with_any(rest, scope->weak_negations))
+        return false;
     if (at == start) return true;
     return ends_with_any(before, scope->strong_negations) || ends_with_any(before, scope->weak_negations) ||
            ends_with_any(before, scope->connectors) ||
@@ -361,4 +368,16 @@ bool mentions_find(const struct passage *passage, const struct wordlist *list, s
     found->items[found->count++].mentions = kept;
     *mentions = *kept;
     return true;
+}
+
+size_t mentions_from(const struct mentions *mentions, size_t at) {
+    size_t low = 0, high = mentions->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (mentions->items[middle].end <= at)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }

@@ -41,4 +41,7 @@ struct mentions {
 bool mentions_find(const struct passage *passage, const struct wordlist *list, struct arena *arena,
                    struct mentions *mentions);
 
+/* The first mention that ends behind `at`; mentions->count when there is none. */
+size_t mentions_from(const struct mentions *mentions, size_t at);
+
 #endif

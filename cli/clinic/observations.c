@@ -146,6 +146,12 @@ static struct observation observe_term(const struct sign *sign, const struct fin
     for (size_t i = 0; names && i < names->count; i++)
         if (strcmp(names->items[i], sign->name) == 0)
             return (struct observation){SEEN, words_of(findings, LISTS[sign->kind].kind, sign->name)};
+    for (size_t i = 0; i < findings->n_entities; i++) {
+        const struct entity *entity = &findings->entities[i];
+        bool present = entity->polarity == POLARITY_PRESENT || entity->polarity == POLARITY_UNCERTAIN;
+        if (entity->kind == LISTS[sign->kind].kind && present && strcmp(entity->name, sign->name) == 0)
+            return (struct observation){SEEN, entity->text};
+    }
     return (struct observation){NOT_MENTIONED, NULL};
 }
 

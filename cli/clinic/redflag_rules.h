@@ -9,6 +9,7 @@
 struct redflag_term {
     size_t *includes; /* signs */
     size_t n_includes;
+    bool history; /* what was once is still so: cancer, an operation */
 };
 
 enum condition_kind { CONDITION_SIGN, CONDITION_QUANTITY, CONDITION_SEX, CONDITION_PREGNANT };
@@ -26,6 +27,7 @@ enum {
 
 struct condition {
     enum condition_kind kind;
+    bool negated;
     size_t sign;
     bool or_over; /* also when it is over by now */
     int quantity;
@@ -34,7 +36,7 @@ struct condition {
     enum sex sex;
 };
 
-/* Conditions of one clause, joined by '+'. */
+/* Conditions joined by '+'. */
 struct alternative {
     struct condition *conditions;
     size_t n_conditions;

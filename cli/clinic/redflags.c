@@ -1,5 +1,7 @@
 #include "cli/clinic/redflag_rules.h"
 
+#include "cli/clinic/infix.h"
+
 #include <stdlib.h>
 
 const char *urgency_name(enum urgency urgency) {
@@ -40,35 +42,51 @@ static bool add_sighting(struct checking *in, struct arena *arena, size_t sign, 
     return true;
 }
 
-/* A sign and the terms that include it. They include only what stands before them, so this ends. */
-static bool add_sign(struct checking *in, struct arena *arena, size_t sign, size_t clause, bool over) {
-    if (!add_sighting(in, arena, over ? sign + in->n_signs : sign, clause)) return false;
+/* When a sign is or was there. */
+enum time { TIME_NOW, TIME_OVER, TIME_EARLIER };
+
+/* A sign and the terms that include it. They include only what stands before them, so this ends. What was once
+ * counts for a history alone. */
+static bool add_sign(struct checking *in, struct arena *arena, size_t sign, size_t clause, enum time time) {
     size_t n_symptoms = in->redflags->lexicon->symptoms.n_terms;
+    if (sign >= n_symptoms && in->redflags->terms[sign - n_symptoms].history) time = TIME_NOW;
+    if (time != TIME_EARLIER &&
+        !add_sighting(in, arena, time == TIME_OVER ? sign + in->n_signs : sign, clause))
+        return false;
     for (size_t cue = 0; cue < in->redflags->cues.n_terms; cue++)
         for (size_t i = 0; i < in->redflags->terms[cue].n_includes; i++)
             if (in->redflags->terms[cue].includes[i] == sign &&
-                !add_sign(in, arena, n_symptoms + cue, clause, over))
+                !add_sign(in, arena, n_symptoms + cue, clause, time))
                 return false;
     return true;
 }
 
+/* A word of manner that may stand inside a symptom's wording: 突然 of "头突然疼". */
+static bool is_infix(const struct checking *in, const struct mention *cue) {
+    const struct wordlist *infixes = &in->redflags->lexicon->infixes.words;
+    struct span text = plain_span(&in->passage->plain);
+    return wordlist_match(infixes, text, cue->start).length == cue->end - cue->start;
+}
+
 /* A cue that overlaps a symptom's wording belongs to the symptom ("嗜睡" in 白天嗜睡, "没尿" in 没尿频),
- * unless it contains it. *next: the first symptom mention that may reach the cue, moved on. */
-static bool belongs_to_symptom(const struct mentions *symptoms, size_t *next, const struct mention *cue) {
+ * unless it contains it, is an infix or goes on beyond it ("疼得打滚" behind 肚子疼). *next: the first symptom mention that may reach the cue, moved on. */
+static bool belongs_to_symptom(const struct checking *in, const struct mentions *symptoms, size_t *next,
+                               const struct mention *cue) {
     while (*next < symptoms->count && symptoms->items[*next].end <= cue->start) ++*next;
     if (*next == symptoms->count || symptoms->items[*next].start >= cue->end) return false;
     const struct mention *symptom = &symptoms->items[*next];
-    return !(cue->start <= symptom->start && symptom->end <= cue->end);
+    bool contains = cue->start <= symptom->start && symptom->end <= cue->end;
+    return cue->end <= symptom->end && !contains && !is_infix(in, cue);
 }
 
 /* What is uncertain counts as present: a red flag is to be looked at. */
 static bool see(struct checking *in, struct arena *arena, const struct mention *mention, size_t sign) {
     switch (mention->polarity) {
     case POLARITY_PRESENT:
-    case POLARITY_UNCERTAIN: return add_sign(in, arena, sign, mention->clause, false);
-    case POLARITY_RESOLVED: return add_sign(in, arena, sign, mention->clause, true);
+    case POLARITY_UNCERTAIN: return add_sign(in, arena, sign, mention->clause, TIME_NOW);
+    case POLARITY_RESOLVED: return add_sign(in, arena, sign, mention->clause, TIME_OVER);
+    case POLARITY_PAST: return add_sign(in, arena, sign, mention->clause, TIME_EARLIER);
     case POLARITY_DENIED:
-    case POLARITY_PAST:
     case POLARITY_HYPOTHETICAL:
     case POLARITY_OTHER: break;
     }
@@ -84,7 +102,7 @@ static bool see_all(struct checking *in, const struct passage *passage, struct a
         if (!see(in, arena, &symptoms.items[i], symptoms.items[i].term)) return false;
     size_t next = 0, n_symptoms = in->redflags->lexicon->symptoms.n_terms;
     for (size_t i = 0; i < cues.count; i++)
-        if (!belongs_to_symptom(&symptoms, &next, &cues.items[i]) &&
+        if (!belongs_to_symptom(in, &symptoms, &next, &cues.items[i]) &&
             !see(in, arena, &cues.items[i], n_symptoms + cues.items[i].term))
             return false;
     if (in->n_sightings) qsort(in->sightings, in->n_sightings, sizeof *in->sightings, compare_sightings);
@@ -122,7 +140,7 @@ static bool is_seen(const struct checking *in, size_t sign, size_t clause) {
     return i < in->n_sightings && in->sightings[i].sign == sign && in->sightings[i].clause <= last;
 }
 
-static bool condition_holds(const struct checking *in, const struct condition *condition, size_t clause) {
+static bool is_so(const struct checking *in, const struct condition *condition, size_t clause) {
     double value;
     switch (condition->kind) {
     case CONDITION_SIGN:
@@ -137,18 +155,31 @@ static bool condition_holds(const struct checking *in, const struct condition *c
     return false;
 }
 
-static bool alternative_holds(const struct checking *in, const struct alternative *alternative) {
-    const struct condition *conditions = alternative->conditions;
-    if (alternative->n_conditions == 1) return condition_holds(in, &conditions[0], ANY_CLAUSE);
-    size_t sign = conditions[0].sign;
-    for (size_t i = first_sighting(in, sign, 0); i < in->n_sightings && in->sightings[i].sign == sign; i++) {
-        size_t held = 1;
-        while (held < alternative->n_conditions &&
-               condition_holds(in, &conditions[held], in->sightings[i].clause))
-            held++;
-        if (held == alternative->n_conditions) return true;
-    }
+static bool condition_holds(const struct checking *in, const struct condition *condition, size_t clause) {
+    return is_so(in, condition, clause) != condition->negated;
+}
+
+/* All conditions from `first` on. */
+static bool rest_holds(const struct checking *in, const struct alternative *alternative, size_t first,
+                       size_t clause) {
+    size_t held = first;
+    while (held < alternative->n_conditions && condition_holds(in, &alternative->conditions[held], clause))
+        held++;
+    return held == alternative->n_conditions;
+}
+
+/* The other conditions near one of a sign's sightings. */
+static bool holds_near(const struct checking *in, const struct alternative *alternative, size_t sign) {
+    for (size_t i = first_sighting(in, sign, 0); i < in->n_sightings && in->sightings[i].sign == sign; i++)
+        if (rest_holds(in, alternative, 1, in->sightings[i].clause)) return true;
     return false;
+}
+
+static bool alternative_holds(const struct checking *in, const struct alternative *alternative) {
+    const struct condition *first = &alternative->conditions[0];
+    if (first->kind != CONDITION_SIGN || first->negated) return rest_holds(in, alternative, 0, ANY_CLAUSE);
+    return holds_near(in, alternative, first->sign) ||
+           (first->or_over && holds_near(in, alternative, first->sign + in->n_signs));
 }
 
 static bool rule_fires(const struct checking *in, const struct redflag_rule *rule) {
@@ -233,8 +264,8 @@ static const struct alternatives *lacking(const struct checking *in, const struc
             if (!alternative_holds(in, alternative)) continue;
             held = true;
             const struct condition *first = &alternative->conditions[0];
-            about_chief =
-                about_chief || (first->kind == CONDITION_SIGN && is_seen(chief, first->sign, ANY_CLAUSE));
+            about_chief = about_chief || (first->kind == CONDITION_SIGN && !first->negated &&
+                                          is_seen(chief, first->sign, ANY_CLAUSE));
         }
         if (held) continue;
         if (found) return NULL;
@@ -269,7 +300,7 @@ bool redflags_missing(const struct redflags *redflags, const struct passage *pas
     *missing = (struct missing_signs){0};
     if (sign == TERM_NONE) return true;
     if (!begin_checking(&in, redflags, passage, patient, findings, arena) ||
-        !add_sign(&alone, arena, sign, 0, false))
+        !add_sign(&alone, arena, sign, 0, TIME_NOW))
         return false;
     qsort(alone.sightings, alone.n_sightings, sizeof *alone.sightings, compare_sightings);
     for (size_t i = 0; i < redflags->n_rules; i++) {
@@ -278,10 +309,10 @@ bool redflags_missing(const struct redflags *redflags, const struct passage *pas
         const struct alternatives *condition = lacking(&in, &alone, rule);
         for (size_t j = 0; condition && j < condition->count; j++) {
             const struct alternative *alternative = &condition->items[j];
+            const struct condition *first = &alternative->conditions[0];
             bool one_sign =
-                alternative->n_conditions == 1 && alternative->conditions[0].kind == CONDITION_SIGN;
-            if (one_sign && !add_missing(&in, alternative->conditions[0].sign, rule, arena, missing))
-                return false;
+                alternative->n_conditions == 1 && first->kind == CONDITION_SIGN && !first->negated;
+            if (one_sign && !add_missing(&in, first->sign, rule, arena, missing)) return false;
         }
     }
     return true;

@@ -37,14 +37,17 @@ struct redflags {
 };
 
 /* Reads rules of schema youtu.redflags/1. A term has words of its own (patterns, classes.h) and may include symptoms and earlier
- * terms. A rule's "all" lists conditions, all of which must hold; a condition is alternatives divided by '|';
- * an alternative is
+ * terms; one with "history" (cancer, an operation) holds also when the text puts it into earlier times. A
+ * rule's "all" lists conditions, all of which must hold; a condition is alternatives divided by '|'; an
+ * alternative is one of these, or several joined by '+':
  *   NAME            a symptom or term that is present
- *   ~NAME           the same, or it was and is over by now
- *   NAME+NAME       both in one sentence, two clauses apart at most
- *   QUANTITY>=N     or QUANTITY<N; of 年龄 (years), 病程 (days), 体温, 收缩压, 舒张压, 心率, 呼吸, 血氧;
- *                   false while the quantity is unknown
- *   男, 女, 怀孕    what is known of the patient. */
+ *   ~NAME           the same, or it was and is over by now: for what is dangerous even after it has passed
+ *   QUANTITY>=N     or QUANTITY<N; of 年龄 (years), 病程 (days; the longest named), 体温, 收缩压, 舒张压, 心率,
+ *                   呼吸, 血氧; false while the quantity is unknown
+ *   男, 女, 怀孕    what is known of the patient
+ *   !...            none of it: !NAME not present, !病程>=30 shorter or unknown.
+ * What follows a name and '+' must stand near it: in its sentence, two clauses apart at most. Quantities and
+ * what is known of the patient hold for the whole text: "年龄<1+呼吸>=50|年龄<6+呼吸>=40" is a table by age. */
 bool redflags_load(struct redflags *redflags, struct arena *arena, struct span text, const char *source,
                    const struct lexicon *lexicon, struct failure *failure);
 

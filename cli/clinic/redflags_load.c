@@ -4,7 +4,7 @@ static const char *const QUANTITIES[N_QUANTITIES] = {"年龄",   "病程", "体�
                                                      "舒张压", "心率", "呼吸", "血氧"};
 
 static const char *const FIELDS[] = {"schema", "terms", "rules", NULL};
-static const char *const TERM_FIELDS[] = {"name", "words", "includes", NULL};
+static const char *const TERM_FIELDS[] = {"name", "words", "includes", "history", NULL};
 static const char *const RULE_FIELDS[] = {"id", "level", "all", "message", NULL};
 
 struct loading {
@@ -24,9 +24,11 @@ static bool load_term(const struct loading *in, const struct record *entry) {
     struct wordlist *cues = &in->redflags->cues;
     const char *name;
     struct strings words, includes;
+    bool history = false;
     if (!record_string(entry, "name", in->arena, &name, in->failure) ||
         !record_strings(entry, "words", in->arena, &words, in->failure) ||
-        !record_strings(entry, "includes", in->arena, &includes, in->failure))
+        !record_strings(entry, "includes", in->arena, &includes, in->failure) ||
+        (record_has(entry, "history") && !record_bool(entry, "history", &history, in->failure)))
         return false;
     if (find_sign(in->redflags, span_of(name)) != TERM_NONE)
         return record_refuse(entry, "name", "没有出现过、也不是症状的名称", in->failure);
@@ -39,7 +41,7 @@ static bool load_term(const struct loading *in, const struct record *entry) {
         if (signs[i] == TERM_NONE)
             return record_refuse(entry, "includes", "症状或前面的 terms 的名称", in->failure);
     }
-    terms[cues->n_terms] = (struct redflag_term){signs, includes.count};
+    terms[cues->n_terms] = (struct redflag_term){signs, includes.count, history};
     if (!wordlist_add_term(cues, in->arena, name, &cue) || !wordlist_add_word(cues, in->arena, cue, name))
         return fail_memory(in->failure);
     for (size_t i = 0; i < words.count; i++)
@@ -68,7 +70,7 @@ static bool parse_quantity(struct span text, struct condition *condition) {
     return false;
 }
 
-static bool parse_condition(const struct redflags *redflags, struct span text, struct condition *condition) {
+static bool parse_statement(const struct redflags *redflags, struct span text, struct condition *condition) {
     if (span_is(text, "怀孕")) return *condition = (struct condition){.kind = CONDITION_PREGNANT}, true;
     if (span_is(text, "男"))
         return *condition = (struct condition){.kind = CONDITION_SEX, .sex = SEX_MALE}, true;
@@ -80,6 +82,13 @@ static bool parse_condition(const struct redflags *redflags, struct span text, s
     *condition =
         (struct condition){.kind = CONDITION_SIGN, .sign = find_sign(redflags, text), .or_over = or_over};
     return condition->sign != TERM_NONE;
+}
+
+static bool parse_condition(const struct redflags *redflags, struct span text, struct condition *condition) {
+    bool negated = span_starts(text, span_of("!"));
+    if (!parse_statement(redflags, span_between(text, negated ? 1 : 0, text.length), condition)) return false;
+    condition->negated = negated;
+    return true;
 }
 
 /* The part up to the next `mark`, which it and the mark leave from *rest. */
@@ -105,8 +114,7 @@ static bool load_alternatives(const struct loading *in, const struct record *ent
             alternative->conditions = conditions;
             struct span name = take_part(&part, '+');
             struct condition *condition = &conditions[alternative->n_conditions++];
-            if (!parse_condition(in->redflags, name, condition) ||
-                (part.length && condition->kind != CONDITION_SIGN))
+            if (!parse_condition(in->redflags, name, condition))
                 return fail(in->failure, STATUS_INPUT,
                             "%s:条件“%.*s”应为症状、terms 中的名称、男、女、怀孕,或“体温>=38”一类的比较",
                             entry->place, (int)name.length, name.data);

@@ -106,8 +106,8 @@ bool text_check(struct span text, const char *where, struct failure *failure) {
     return true;
 }
 
-/* The simplified form of a traditional character, or the character itself. */
-static uint32_t simplified(uint32_t c) {
+uint32_t simplified(uint32_t c) {
+    if (c < 0x3400 || c > 0x9FFF) return c;
     static const struct {
         uint16_t traditional, simplified;
     } FORMS[] = {
@@ -130,9 +130,8 @@ static uint32_t plain_character(uint32_t c) {
     if (is_invisible(c)) return 0;
     if (c != '\n' && is_blank(c)) return ' ';
     if (c == 0x301C || c == 0x2013 || c == 0x2014) return '-'; /* wave dash, en dash, em dash */
-    if (c >= 0x3400 && c <= 0x9FFF) return simplified(c);
     if (c >= 0xFF01 && c <= 0xFF5E) c -= 0xFEE0;
-    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+    return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : simplified(c);
 }
 
 bool text_plain(struct arena *arena, struct span source, struct plain_text *plain) {

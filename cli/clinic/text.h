@@ -69,6 +69,9 @@ size_t utf8_read(struct span span, uint32_t *character);
 /* The bytes written to out: the character's UTF-8. */
 size_t utf8_write(uint32_t character, char out[4]);
 
+/* The simplified form of a traditional character, or the character itself. */
+uint32_t simplified(uint32_t c);
+
 /* The most bytes a patient's text may have. */
 #define TEXT_LIMIT_BYTES ((size_t)4 * 1024 * 1024)
 

@@ -27,7 +27,7 @@ def test_help_and_version():
         (["--device", "cuda:", "头痛"], ["cuda:N"]),
         (["--device", "cuda:-1", "头痛"], ["cuda:-1", "cuda:N"]),
         (["--device", "cuda:99999999999", "头痛"], ["cuda:99999999999", "cuda:N"]),
-        (["batch"], ["batch"]),
+        (["batch", "--resume"], ["--resume", "--output"]),
         (["serve"], ["serve"]),
         (["头痛", "恶心"], ["恶心", "引号"]),
         (["--department", "兽医科", "--rules-only", "头痛"], ["兽医科", "全科"]),

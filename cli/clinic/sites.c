@@ -1,0 +1,79 @@
+/* Body sites: a part with its side before it and its position behind it ("左边膝盖外侧"), where a present
+ * complaint is. */
+#include "cli/clinic/extraction.h"
+
+struct site {
+    size_t start, end, part_start, part_end;
+    const char *name; /* of the lexicon's sites; NULL for any other body part */
+};
+
+static struct span text_of(const struct extraction *in) {
+    return plain_span(&in->passage->plain);
+}
+
+/* The part of the body at `at`, with side and position; false when there is none. */
+static bool read_site(const struct extraction *in, struct clause clause, size_t at, struct site *site) {
+    const struct lexicon *lexicon = in->passage->lexicon;
+    struct span text = span_between(text_of(in), 0, clause.end);
+    struct word_match known = wordlist_match(&lexicon->sites, text, at);
+    struct word_match part = wordlist_match(&lexicon->infixes.body_parts, text, at);
+    bool is_part = part.length && part.term < lexicon->infixes.n_body_parts;
+    size_t length = is_part && part.length > known.length ? part.length : known.length;
+    if (length == 0) return false;
+    *site = (struct site){at, at + length, at, at + length,
+                          length == known.length ? lexicon->sites.terms[known.term] : NULL};
+    struct span before = span_between(text, clause.start, at);
+    site->start -= ends_with_any(before, lexicon->sides);
+    site->end += starts_with_any(span_between(text, site->end, clause.end), lexicon->positions);
+    return true;
+}
+
+/* The symptom that a site of this clause belongs to: one that overlaps it, the next behind it in the clause or
+ * in the one after, or else the last before it. */
+static const struct mention *symptom_of(const struct extraction *in, size_t clause, const struct site *site) {
+    const struct mention *items = in->symptoms.items;
+    size_t next = mentions_from(&in->symptoms, site->start);
+    bool has_next = next<in->symptoms.count, has_before = next> 0 && items[next - 1].clause == clause;
+    if (has_next && items[next].clause == clause) return &items[next];
+    if (has_before) return &items[next - 1];
+    bool goes_on = has_next && items[next].clause == clause + 1 && passage_goes_on(in->passage, clause + 1);
+    return goes_on ? &items[next] : NULL;
+}
+
+/* 头 of 头痛 says nothing beyond the symptom. */
+static bool is_told_by(const struct extraction *in, const struct mention *symptom, const struct site *site) {
+    bool inside = symptom->part_start <= site->start && site->end <= symptom->end;
+    if (!inside || site->start < site->part_start || site->end > site->part_end) return false;
+    const char *name = in->kb->symptoms.terms[symptom->term];
+    uint32_t c;
+    struct span part = span_between(text_of(in), site->part_start, site->part_end);
+    size_t length = utf8_read(part, &c);
+    return length && span_find(span_of(name), span_between(part, 0, length), 0) == 0 &&
+           part.length <= 2 * length;
+}
+
+static bool add_site(const struct extraction *in, size_t clause, const struct site *site) {
+    const struct mention *symptom = symptom_of(in, clause, site);
+    if (!symptom || !lexicon_is_complaint(in->passage->lexicon, symptom->term)) return true;
+    if (symptom->polarity != POLARITY_PRESENT && symptom->polarity != POLARITY_UNCERTAIN) return true;
+    if (is_told_by(in, symptom, site)) return true;
+    const struct entity *entity =
+        add_entity(in, ENTITY_SITE, symptom->polarity, site->name, site->start, site->end);
+    return entity && strings_add(&in->findings->sites, in->arena, entity->text);
+}
+
+bool add_sites(const struct extraction *in) {
+    for (size_t i = 0; i < in->passage->n_clauses; i++) {
+        struct clause clause = in->passage->clauses[i];
+        for (size_t at = clause.start; at < clause.end;) {
+            struct site site;
+            if (!read_site(in, clause, at, &site)) {
+                at++;
+                continue;
+            }
+            if (!add_site(in, i, &site)) return false;
+            at = site.end;
+        }
+    }
+    return true;
+}
