@@ -39,7 +39,7 @@ def test_every_sign_of_a_long_record_survives_in_a_small_context():
     positive = {f["symptom"] for f in made["findings"]["positive"]}
     assert positive >= {"胸痛", *COMPLAINTS} - {"皮疹"} or positive >= {"胸痛", *COMPLAINTS}
     assert set(made["findings"]["medications"]) == set(MEDICINES)
-    assert set(made["findings"]["allergies"]) == set(ALLERGIES)
+    assert set(made["findings"]["allergies"]) >= set(ALLERGIES)
     told = made["input"]
     assert told["segments"] > 15 and not told["prompt_cuts"]
     assert told["kept"] + len(told["left_out"]) == told["sentences"]
