@@ -37,9 +37,8 @@ HELD_BACK_ALIASES = 0.08
 HELD_BACK_DISEASES = 0.1
 NOT_MEDICAL = 0.03
 LONG_WINDED = 0.04  # share of the training texts that go on with what tells no finding, for the length of a record
-NAMED_ANEW = 0.2  # share of the training prompts whose candidates have invented names
 ANY_DEPARTMENT = 0.3  # share of the prompts that a department drawn at random asks, not the proposed one
-MOST_LISTED = 4  # findings for a diagnosis, as in the prompt
+MOST_LISTED = (4, 2)  # findings for a diagnosis, and against it
 TESTS_LISTED = 3
 POOL = 200  # prompts rendered at once
 CHILDHOOD = 13  # the last year of age at which a parent speaks
@@ -241,9 +240,15 @@ class Knowledge:
     spoken: frozenset  # every wording of every symptom
 
 
+def load_words(program=RENDER):
+    """Every symptom with the words that say it."""
+    done = subprocess.run([program, "--words"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
 def load_knowledge(path=KNOWLEDGE):
     data = json.loads(Path(path).read_text(encoding="utf-8"))
-    wordings = {s["name"]: [s["name"], *s["aliases"]] for s in data["symptoms"]}
+    wordings = {name: [name, *(w for w in words if w != name)] for name, words in load_words().items()}
     weights = {d["name"]: {f["symptom"]: f["weight"] for f in d["findings"] if "symptom" in f} for d in data["diseases"]}
     for d in data["diseases"]:
         ages = d["ages"]
@@ -347,24 +352,22 @@ def sentence(text):
 
 
 def evidence(knowledge, disease, rendered):
-    """(for, against) of the findings that the prompt tells; as it lists them, where the disease is a candidate."""
-    for candidate in rendered["candidates"]:
-        if candidate["name"] == disease["name"]:
-            return candidate["evidence"][:MOST_LISTED], candidate["against"][:MOST_LISTED]
+    """(for, against) of the findings that the prompt tells."""
     weight = knowledge.weights[disease["name"]]
-    return [s for s in rendered["positive"] if weight.get(s, 0) > 0][:MOST_LISTED], []
+    supporting = [s for s in rendered["positive"] if weight.get(s, 0) > 0]
+    opposing = [s for s in rendered["positive"] if weight.get(s, 0) < 0] + ["无" + s for s in rendered["negative"] if weight.get(s, 0) > 0]
+    return supporting[: MOST_LISTED[0]], opposing[: MOST_LISTED[1]]
 
 
 def told(rendered):
-    """Every finding that the prompt tells, as it says it."""
-    words = [w for c in rendered["candidates"] for w in c["evidence"] + c["against"]]
-    return rendered["positive"] + ["无" + name for name in rendered["negative"]] + words
+    """Every finding that the prompt tells."""
+    return rendered["positive"] + ["无" + name for name in rendered["negative"]]
 
 
-def basis_sentence(knowledge, disease, name, rendered):
+def basis_sentence(knowledge, disease, rendered):
     supporting, opposing = evidence(knowledge, disease, rendered)
     said = "支持点有" + "、".join(supporting) if supporting else NO_BASIS
-    return f"{name}:{said}{';不支持点有' + '、'.join(opposing) if opposing else ''}。"
+    return f"{disease['name']}:{said}{';不支持点有' + '、'.join(opposing) if opposing else ''}。"
 
 
 def choose(knowledge, disease, rendered):
@@ -373,25 +376,19 @@ def choose(knowledge, disease, rendered):
     return [knowledge.by_name[n] for n in dict.fromkeys(names) if n in knowledge.by_name][:3]
 
 
-def write_answer(knowledge, listed, names, rendered):
-    """The answer for these diagnoses, the first of which leads, under these names."""
+def write_answer(knowledge, listed, rendered):
+    """The answer for these diagnoses, the first of which leads."""
     disease = listed[0]
     lines = ["1. 可能诊断"]
-    lines += [f"({i}) {name}" for i, name in enumerate(names, 1)]
+    lines += [f"({i}) {d['name']}" for i, d in enumerate(listed, 1)]
     lines.append("2. 鉴别依据")
-    lines += [basis_sentence(knowledge, d, name, rendered) for d, name in zip(listed, names)]
+    lines += [basis_sentence(knowledge, d, rendered) for d in listed]
     lines.append("3. 建议检查")
     lines += [f"- {t['name']}:{t['reason']}" for t in disease["tests"][:TESTS_LISTED]]
     lines.append("4. 风险提示")
-    dangers = [name for d, name in zip(listed[1:], names[1:]) if d["never_miss"]]
+    dangers = [d["name"] for d in listed[1:] if d["never_miss"]]
     lines.append(sentence(disease["risk"]) + (f"须警惕{'、'.join(dangers)}。" if dangers else ""))
     return "\n".join(lines)
-
-
-def name_candidates_anew(user, new_names):
-    """The question with other names for its candidates."""
-    before, label, listed = user.rpartition("【候选疾病】")
-    return before + label + re.sub(r"^(\d\. )([^:;\n]+)", lambda m: m[1] + new_names.get(m[2], m[2]), listed, flags=re.M)
 
 
 def needs_two(pattern):
@@ -425,7 +422,11 @@ class Renderer:
         self.history = self.without_findings(HISTORY)
 
     def without_findings(self, phrases):
-        return [p for p in phrases if not any(w in p for w in self.knowledge.spoken)]
+        return [p for p in phrases if not self.speaks(p)]
+
+    def speaks(self, phrase):
+        """Whether a wording of a symptom stands in the phrase."""
+        return any(phrase[i:j] in self.knowledge.spoken for i in range(len(phrase)) for j in range(i + 1, len(phrase) + 1))
 
     def chance(self, p):
         return self.random.random() < p
@@ -496,7 +497,7 @@ class Renderer:
             for key, sites in SITES.items():
                 if key in lead and any(p in lead for p in "痛疼胀"):
                     phrase = self.pick(SITE_FORMS).format(s=self.pick(sites))
-                    if not any(w in phrase for w in self.knowledge.spoken):
+                    if not self.speaks(phrase):
                         return phrase
         return self.pick(self.remarks)
 
@@ -577,25 +578,14 @@ class Renderer:
         return made[:count]
 
     def finish(self, draft, rendered):
-        text, user, given = draft.request["symptoms"], rendered["user"], told(rendered)
+        text, given = draft.request["symptoms"], told(rendered)
         if not draft.disease:
-            return Example(text, rendered["system"], user, given, UNKNOWN_ANSWER, [UNKNOWN_NAME])
+            return Example(text, rendered["system"], rendered["user"], given, UNKNOWN_ANSWER, [UNKNOWN_NAME])
         listed = choose(self.knowledge, draft.disease, rendered)
         names = [d["name"] for d in listed]
         if self.split != "diseases" and any(map(disease_is_held_back, names)):
             return None
-        if self.split == "train" and self.chance(NAMED_ANEW):
-            new_names = {name: self.new_name() for name in names}
-            user, names = name_candidates_anew(user, new_names), list(new_names.values())
-        return Example(text, rendered["system"], user, given, write_answer(self.knowledge, listed, names, rendered), names)
-
-    def new_name(self):
-        """A name of no disease, from halves of two: names are to be read from the prompt, not known."""
-        while True:
-            first, second = (self.pick(self.knowledge.diseases)["name"] for _ in range(2))
-            name = first[: (len(first) + 1) // 2] + second[len(second) // 2 :]
-            if name not in self.knowledge.by_name:
-                return name
+        return Example(text, rendered["system"], rendered["user"], given, write_answer(self.knowledge, listed, rendered), names)
 
     def draft(self):
         if self.chance(NOT_MEDICAL):

@@ -1,7 +1,9 @@
 /* Renders prompts as youtu-diagnose would ask them, for training: one request a line on standard input
  * ({"symptoms": TEXT, "department"?, "age"?, "age_unit"?, "sex"?}), one line of JSON each on standard output:
  * {"department", "system", "user", "positive", "negative", "candidates": [{"name", "evidence", "against"}]}.
- * Without a department it is the proposed one. */
+ * Without a department it is the proposed one.
+ *
+ * --words: instead, one object of all symptoms with the words that say them: {"发热": ["发烧", ...], ...}. */
 #include "cli/clinic/prompt.h"
 
 #include <jansson.h>
@@ -76,19 +78,46 @@ static bool render(const struct clinic *clinic, const json_t *request, struct fa
     return done;
 }
 
-int main(void) {
-    struct clinic clinic;
-    struct failure failure;
+/* Words that deny a symptom ("胃口好") say something else. */
+static json_t *words_of(const struct wordlist *symptoms) {
+    json_t *object = json_object();
+    for (size_t i = 0; i < symptoms->n_terms; i++)
+        json_object_set_new(object, symptoms->terms[i], json_array());
+    for (size_t i = 0; i < symptoms->n_words; i++) {
+        const struct word *word = &symptoms->words[i];
+        if (word->term != TERM_NONE && !word->denies)
+            json_array_append_new(json_object_get(object, symptoms->terms[word->term]),
+                                  json_stringn(word->text.data, word->text.length));
+    }
+    return object;
+}
+
+static bool print_words(const struct clinic *clinic, struct failure *failure) {
+    json_t *words = words_of(&clinic->kb.symptoms);
+    bool done = json_dumpf(words, stdout, JSON_COMPACT) == 0 || fail(failure, STATUS_INTERNAL, "不能写出");
+    json_decref(words);
+    return done;
+}
+
+static bool render_all(const struct clinic *clinic, struct failure *failure) {
     char *line = NULL;
     size_t capacity = 0;
-    bool done = clinic_open(&clinic, NULL, &failure);
+    bool done = true;
     while (done && getline(&line, &capacity, stdin) >= 0) {
         json_t *request = json_loads(line, 0, NULL);
-        done =
-            request ? render(&clinic, request, &failure) : fail(&failure, STATUS_INPUT, "不是 JSON:%s", line);
+        done = request ? render(clinic, request, failure) : fail(failure, STATUS_INPUT, "不是 JSON:%s", line);
         json_decref(request);
     }
     free(line);
+    return done;
+}
+
+int main(int argc, char **argv) {
+    struct clinic clinic;
+    struct failure failure;
+    bool words = argc == 2 && strcmp(argv[1], "--words") == 0;
+    bool done = clinic_open(&clinic, NULL, &failure) &&
+                (words ? print_words(&clinic, &failure) : render_all(&clinic, &failure));
     clinic_close(&clinic);
     if (!done) fprintf(stderr, "render-prompts: %s\n", failure.message);
     return done ? 0 : (int)failure.status;

@@ -60,7 +60,6 @@ PEAK_RATES = {"muon": 4e-3, "adamw": 3e-3}  # matrices; embedding and norms
 WARM_UP = 0.04  # of the budget
 WEIGHT_DECAY = 0.05
 FIRST_DIAGNOSIS_WEIGHT = 3.0  # of the loss on the names in section 1, the part that has to be understood
-PROMPT_WEIGHT = 0.3  # of the loss on the findings and candidates in the prompt: they repeat what stands before, as the answer does
 CHARACTER_CUTS = 0.3  # share of complaints cut at random characters, so that unseen spellings split into known pieces
 SAVE_EVERY_S = 300
 HELD_BACK = {"texts": 200, "patterns": 120, "aliases": 120, "diseases": 120}
@@ -162,8 +161,7 @@ def batches(encoder, renderer, excluded, seed):
                     continue
                 prompt = encoder.prompt_in_pieces(rng, example) if rng.random() < CHARACTER_CUTS else encoder.prompt(example)
                 answer, weights = encoder.answer(example.answer)
-                repeats = len(encoder.encode(around_complaint(example)[1]))
-                pool.append((prompt + answer, len(prompt) - repeats, [PROMPT_WEIGHT] * repeats + weights))
+                pool.append((prompt + answer, len(prompt), weights))
         pool.sort(key=lambda e: len(e[0]))
         made, group = [], []
         for example in pool:

@@ -37,9 +37,9 @@ def test_every_sign_of_a_long_record_survives_in_a_small_context():
     made = report("--greedy", "--ctx", "2048", stdin=text)
     assert made["usage"]["prompt_tokens"] <= 2048 - 512
     positive = {f["symptom"] for f in made["findings"]["positive"]}
-    assert positive >= {"胸痛", *COMPLAINTS} - {"皮疹"} or positive >= {"胸痛", *COMPLAINTS}
+    assert positive >= {"胸痛", *COMPLAINTS}
     assert set(made["findings"]["medications"]) == set(MEDICINES)
-    assert set(made["findings"]["allergies"]) == set(ALLERGIES)
+    assert set(made["findings"]["allergies"]) >= set(ALLERGIES)
     told = made["input"]
     assert told["segments"] > 15 and not told["prompt_cuts"]
     assert told["kept"] + len(told["left_out"]) == told["sentences"]
