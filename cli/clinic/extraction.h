@@ -1,0 +1,26 @@
+/* What one reading of a text has in hand, for the parts that fill its findings. */
+#ifndef CLINIC_EXTRACTION_H
+#define CLINIC_EXTRACTION_H
+
+#include "cli/clinic/findings.h"
+
+struct extraction {
+    const struct passage *passage;
+    struct arena *arena;
+    struct findings *findings;
+};
+
+/* Adds what plain[start, end) says. name: outlives the findings. false: memory refused. */
+bool add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity, const char *name,
+                size_t start, size_t end);
+
+/* Past and present illnesses, operations, medicines and allergies. false: memory refused. */
+bool add_background(const struct extraction *in, const struct kb *kb, const struct lexicon *lexicon);
+
+/* How long complaints have lasted, and when they began. false: memory refused. */
+bool add_durations(const struct extraction *in);
+
+/* Fills in what the patient's record does not know yet: age, sex, pregnancy. */
+void complete_patient(const struct passage *passage, struct patient *patient);
+
+#endif
