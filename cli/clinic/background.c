@@ -125,7 +125,8 @@ static bool says_allergic(struct span words) {
 
 /* "过敏史:青霉素": the clause before, up to its colon, opens a list of allergies. */
 static bool is_listed_as_allergy(const struct extraction *in, const struct mention *mention) {
-    static const char *const OPENING[] = {"过敏", "过敏史", "药物过敏", "药物过敏史", "过敏药物", NULL};
+    static const char *const OPENING[] = {"过敏",       "有过敏",   "过敏史", "药物过敏",
+                                          "药物过敏史", "过敏药物", NULL};
     if (mention->clause == 0) return false;
     struct clause clause = in->passage->clauses[mention->clause - 1];
     return in->passage->plain.data[clause.end] == ':' &&

@@ -9,7 +9,18 @@ static bool add_duration(const struct extraction *in, size_t start, size_t end, 
     findings->durations = durations;
     const char *text = arena_copy(in->arena, passage_source(in->passage, start, end));
     durations[findings->n_durations++] = (struct duration){text, days};
-    return text != NULL;
+    return text && add_entity(in, ENTITY_DURATION, POLARITY_PRESENT, text, start, end);
+}
+
+/* Whether a point of time tells the beginning: the first time told, or "昨天起", "前天开始". */
+static bool tells_beginning(const struct extraction *in, struct clause clause, size_t end) {
+    static const char *const SINCE[] = {"起", "开始", NULL};
+    enum { RECENT_DAYS = 14, REACH_BYTES = 15 };
+    size_t reach = clause.end - end > REACH_BYTES ? end + REACH_BYTES : clause.end;
+    if (contains_any(span_between(plain_span(&in->passage->plain), end, reach), SINCE)) return true;
+    for (size_t i = 0; i < in->findings->n_durations; i++)
+        if (in->findings->durations[i].days <= RECENT_DAYS) return false;
+    return true;
 }
 
 bool add_durations(const struct extraction *in) {
@@ -23,6 +34,9 @@ bool add_durations(const struct extraction *in) {
             struct age age;
             if (age_read(in->passage, at, &age)) {
                 at = age.end;
+            } else if (onset_read(text, at, &days, &end)) {
+                if (tells_beginning(in, clause, end) && !add_duration(in, at, end, days)) return false;
+                at = end;
             } else if (duration_read(text, at, &days, &end)) {
                 if (!add_duration(in, at, end, days)) return false;
                 at = end;

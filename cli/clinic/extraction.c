@@ -1,5 +1,7 @@
 #include "cli/clinic/extraction.h"
 
+#include <stdlib.h>
+
 bool add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity, const char *name,
                 size_t start, size_t end) {
     struct findings *findings = in->findings;
@@ -12,4 +14,16 @@ bool add_entity(const struct extraction *in, enum entity_kind kind, enum polarit
     entities[findings->n_entities++] =
         (struct entity){kind, polarity, name, arena_copy(in->arena, text), at, at + text.length};
     return entities[findings->n_entities - 1].text != NULL;
+}
+
+static int compare_entities(const void *left, const void *right) {
+    const struct entity *a = left, *b = right;
+    if (a->start != b->start) return a->start < b->start ? -1 : 1;
+    if (a->end != b->end) return a->end < b->end ? -1 : 1;
+    return a->kind < b->kind ? -1 : a->kind > b->kind;
+}
+
+void sort_entities(struct findings *findings) {
+    if (findings->n_entities)
+        qsort(findings->entities, findings->n_entities, sizeof *findings->entities, compare_entities);
 }

@@ -14,6 +14,9 @@ struct extraction {
 bool add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity, const char *name,
                 size_t start, size_t end);
 
+/* Into the order of the text, once all are there. */
+void sort_entities(struct findings *findings);
+
 /* Past and present illnesses, operations, medicines and allergies. false: memory refused. */
 bool add_background(const struct extraction *in, const struct kb *kb, const struct lexicon *lexicon);
 

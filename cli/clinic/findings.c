@@ -151,9 +151,11 @@ bool findings_extract(const struct passage *passage, const struct kb *kb, const 
     const struct extraction in = {passage, arena, findings};
     struct mentions symptoms;
     complete_patient(passage, patient);
-    return mentions_find(passage, &kb->symptoms, arena, &symptoms) && add_symptoms(&in, kb, &symptoms) &&
-           add_durations(&in) && name_chief_complaint(&in) &&
-           add_present_terms(&in, &lexicon->sites, &findings->sites) &&
-           add_present_terms(&in, &lexicon->qualities, &findings->qualities) && find_severity(&in, lexicon) &&
-           add_triggers(&in, lexicon) && add_background(&in, kb, lexicon);
+    bool read = mentions_find(passage, &kb->symptoms, arena, &symptoms) && add_symptoms(&in, kb, &symptoms) &&
+                add_durations(&in) && name_chief_complaint(&in) &&
+                add_present_terms(&in, &lexicon->sites, &findings->sites) &&
+                add_present_terms(&in, &lexicon->qualities, &findings->qualities) &&
+                find_severity(&in, lexicon) && add_triggers(&in, lexicon) && add_background(&in, kb, lexicon);
+    sort_entities(findings);
+    return read;
 }

@@ -19,6 +19,10 @@ bool quantity_read(struct span text, size_t at, struct quantity *quantity);
  * or when it does not tell how long something lasted ("每3天", "孕20周", "一天三次"). */
 bool duration_read(struct span text, size_t at, double *days, size_t *end);
 
+/* A point of time at text[at] that tells when something began, as the days since: "昨晚", "前天", "上周五开始".
+ */
+bool onset_read(struct span text, size_t at, double *days, size_t *end);
+
 /* Vital signs; NAN where the text tells none. */
 struct vitals {
     double temperature_c, systolic, diastolic, heart_rate, respiratory_rate, spo2;
