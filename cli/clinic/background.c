@@ -50,10 +50,13 @@ static bool is_told_of_before(const struct extraction *in, const struct mention 
     static const char *const BEFORE[] = {"有",   "患",   "得过", "查出", "确诊", "做过", "既往", "以前",
                                          "曾",   "老",   "本来", "原来", "去年", "前年", "从小", "小时候",
                                          "年前", "月前", "周前", "一直", "平时", "一向", NULL};
+    static const char *const HABITUAL[] = {"天天", "每天", "一辈子", "长期", "常年", NULL};
     static const char *const BEHIND[] = {"史", "病史", "多年", "好多年", "好几年", "老毛病", "老病号",
                                          "过", "好了", "术后", "手术",   "切除",   "住过院", NULL};
     if (mention->polarity == POLARITY_PAST) return true;
     struct span rest = behind_mention(in, mention);
+    struct clause clause = clause_of(in, mention);
+    if (contains_any(text_between(in, clause.start, clause.end), HABITUAL)) return true;
     return contains_any(before_mention(in, mention), BEFORE) || contains_any(rest, BEHIND) ||
            lasts_long(rest);
 }
@@ -61,10 +64,10 @@ static bool is_told_of_before(const struct extraction *in, const struct mention 
 /* What is no illness that lasts: by itself it may be the present complaint. */
 static bool is_episode(const char *name) {
     static const char *const EPISODES[] = {
-        "外伤",   "骨折",     "输血",     "肿瘤",   "手术",     "胃炎",   "湿疹", "饮酒",       "焦虑症",
-        "近视",   "荨麻疹",   "带状疱疹", "中耳炎", "早搏",     "心绞痛", "贫血", "扁桃体炎",   "宫外孕",
-        "胰腺炎", "痔疮",     "肺栓塞",   "早产",   "头部外伤", "胆囊炎", "痛风", "梅毒",       "心衰",
-        "新冠",   "人工流产", "透析",     "偏头痛", "耳石症",   "鼻窦炎", "吸烟", "深静脉血栓", NULL};
+        "外伤",     "骨折",   "输血",     "肿瘤",   "手术",     "胃炎",       "湿疹", "饮酒",     "焦虑症",
+        "近视",     "荨麻疹", "带状疱疹", "中耳炎", "早搏",     "心绞痛",     "贫血", "扁桃体炎", "宫外孕",
+        "胰腺炎",   "痔疮",   "肺栓塞",   "早产",   "头部外伤", "胆囊炎",     "梅毒", "心衰",     "新冠",
+        "人工流产", "透析",   "偏头痛",   "耳石症", "鼻窦炎",   "深静脉血栓", NULL};
     return starts_with_any(span_of(name), EPISODES) == strlen(name);
 }
 
@@ -77,7 +80,9 @@ static bool is_disowned(const struct extraction *in, const struct mention *menti
         "怕",     "怕是",   "怀疑",   "怀疑是", "像",   "疑似", "担心",     "担心是", "是不是", "以为",
         "以为是", "当成",   "当",     "排除",   "预防", "无",   "没",       "不",     "没有",   "没得过",
         "别",     "没做过", "没有过", "否认",   "查了", "怕得", "会不会是", "考虑",   NULL};
-    static const char *const ANOTHERS[] = {"合租", "同桌", "家族", "家里", "祖上",
+    static const char *const ANOTHERS[] = {"合租", "同桌", "二叔", "叔叔", "大伯", "伯伯", "舅舅",
+                                           "姑姑", "姨妈", "表哥", "表姐", "表弟", "表妹", "堂哥",
+                                           "堂弟", "亲戚", "邻居", "隔壁", "家族", "家里", "祖上",
                                            "室友", "同事", "一屋", NULL};
     return starts_with_any(behind_mention(in, mention), DENIED) ||
            ends_with_any(before_mention(in, mention), DOUBTED) ||
@@ -88,16 +93,54 @@ static bool is_own(enum polarity polarity) {
     return polarity == POLARITY_PRESENT || polarity == POLARITY_PAST || polarity == POLARITY_RESOLVED;
 }
 
-static bool add_illnesses(const struct extraction *in, const struct mentions *mentions,
-                          const char *const *names, const struct mentions *better) {
+/* A disease that the patient says was named before: 史 or years right behind it, or 得过 right before it. */
+static bool is_named_as_earlier(const struct extraction *in, const struct mention *mention) {
+    static const char *const BEFORE[] = {"有",     "患",   "患有",   "得过",   "得了",   "查出",
+                                         "查出来", "确诊", "确诊过", "既往",   "既往有", "曾有",
+                                         "曾患",   "犯过", "患过",   "老",     "从小",   "诊断过",
+                                         "过",     "说是", "以前",   "以前有", NULL};
+    static const char *const BEHIND[] = {"史",     "病史",   "多年", "好多年", "好几年",
+                                         "老毛病", "老病号", "术后", "手术后", NULL};
+    struct span rest = behind_mention(in, mention);
+    return ends_with_any(before_mention(in, mention), BEFORE) || starts_with_any(rest, BEHIND) ||
+           lasts_long(rest);
+}
+
+/* Whether a longer or equal word of the list stands where the mention does. */
+static bool is_covered(const struct extraction *in, const struct wordlist *list,
+                       const struct mention *mention, size_t at_least) {
+    return wordlist_match(list, plain_span(&in->passage->plain), mention->start).length >= at_least;
+}
+
+/* A disease's name that is a complaint's too ("失眠", "怀孕") tells the present, "高血压药" a medicine. */
+static bool is_other_word(const struct extraction *in, const struct kb *kb, const struct lexicon *lexicon,
+                          const struct mention *mention, bool of_kb) {
+    size_t length = mention->end - mention->start;
+    return is_covered(in, &lexicon->drugs, mention, length + 1) ||
+           (of_kb && is_covered(in, &kb->symptoms, mention, length));
+}
+
+struct background {
+    const struct extraction *in;
+    const struct kb *kb;
+    const struct lexicon *lexicon;
+};
+
+/* known: mentions of the lexicon's conditions, which the knowledge base's names leave alone; NULL: these are they. */
+static bool add_illnesses(const struct background *of, const struct mentions *mentions,
+                          const char *const *names, const struct mentions *known) {
+    const struct extraction *in = of->in;
     size_t next = 0;
     for (size_t i = 0; i < mentions->count; i++) {
         const struct mention *mention = &mentions->items[i];
-        while (better && next < better->count && better->items[next].end <= mention->start) next++;
-        bool known = better && next < better->count && better->items[next].start < mention->end;
-        if (known || !is_own(mention->polarity) || is_disowned(in, mention)) continue;
         const char *name = names[mention->term];
-        if ((better || is_episode(name)) && !is_told_of_before(in, mention)) continue;
+        while (known && next < known->count && known->items[next].end <= mention->start) next++;
+        if (known && next < known->count && known->items[next].start < mention->end) continue;
+        if (!is_own(mention->polarity) || is_disowned(in, mention) ||
+            is_other_word(in, of->kb, of->lexicon, mention, known != NULL))
+            continue;
+        if (known ? !is_named_as_earlier(in, mention) : is_episode(name) && !is_told_of_before(in, mention))
+            continue;
         if (!add_item(in, ENTITY_HISTORY, &in->findings->history, name, mention)) return false;
     }
     return true;
@@ -105,11 +148,12 @@ static bool add_illnesses(const struct extraction *in, const struct mentions *me
 
 /* The lexicon's conditions, and the knowledge base's other diseases where they are told of earlier times. */
 static bool add_history(const struct extraction *in, const struct kb *kb, const struct lexicon *lexicon) {
+    const struct background of = {in, kb, lexicon};
     struct mentions conditions, diseases;
     return mentions_find(in->passage, &lexicon->conditions, in->arena, &conditions) &&
            mentions_find(in->passage, &kb->disease_names, in->arena, &diseases) &&
-           add_illnesses(in, &conditions, lexicon->conditions.terms, NULL) &&
-           add_illnesses(in, &diseases, kb->disease_names.terms, &conditions);
+           add_illnesses(&of, &conditions, lexicon->conditions.terms, NULL) &&
+           add_illnesses(&of, &diseases, kb->disease_names.terms, &conditions);
 }
 
 /* ---- medicines and allergies */
@@ -146,9 +190,12 @@ static bool is_not_taken(const struct extraction *in, const struct mention *ment
             !starts_with_any(behind_mention(in, mention), (const char *const[]){"没用药", NULL}));
 }
 
-/* "降压药硝苯地平": a class before the drug itself. */
-static bool names_next(const struct mentions *mentions, size_t i) {
-    return i + 1 < mentions->count && mentions->items[i + 1].start == mentions->items[i].end;
+/* "降压药硝苯地平", "镇痛药是塞来昔布": a class before the drug itself. */
+static bool names_next(const struct extraction *in, const struct mentions *mentions, size_t i) {
+    if (i + 1 >= mentions->count) return false;
+    size_t end = mentions->items[i].end, next = mentions->items[i + 1].start;
+    bool class = ends_with_any(text_between(in, 0, end), (const char *const[]){"药", NULL}) != 0;
+    return class && (next == end || span_is(text_between(in, end, next), "是"));
 }
 
 static bool add_drugs(const struct extraction *in, const struct lexicon *lexicon) {
@@ -162,7 +209,7 @@ static bool add_drugs(const struct extraction *in, const struct lexicon *lexicon
         if (own && (says_allergic(rest) || is_listed_as_allergy(in, mention))) {
             if (!add_item(in, ENTITY_ALLERGY, &in->findings->allergies, name, mention)) return false;
         } else if (own && !contains_any(rest, ALLERGIC) && !is_not_taken(in, mention) &&
-                   !names_next(&mentions, i)) {
+                   !names_next(in, &mentions, i)) {
             if (!add_item(in, ENTITY_MEDICATION, &in->findings->medications, name, mention)) return false;
         }
     }

@@ -100,6 +100,8 @@ bool quantity_read(struct span text, size_t at, struct quantity *quantity) {
 
 /* ---- durations */
 
+enum { VAGUE_YEARS = 4 };
+
 static const struct unit {
     const char *word;
     double days;
@@ -240,7 +242,9 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
     if (is_counted(text, after) || is_one_of_many(text, quantity.value, unit, after) ||
         is_length_of_part(text, unit, at, after) || is_day_of_other_count(text, at, unit))
         return false;
-    *days = (quantity.value + (half || half_more ? 0.5 : 0)) * unit->days;
+    /* "好几年" stands for its middle; shorter vague spans tell too little. */
+    bool years = isnan(quantity.value) && strcmp(unit->word, "年") == 0;
+    *days = ((years ? VAGUE_YEARS : quantity.value) + (half || half_more ? 0.5 : 0)) * unit->days;
     *end = after;
     return true;
 }
@@ -317,9 +321,9 @@ static bool is_bare_temperature(struct span text, size_t at, const struct quanti
 
 static double highest_temperature(struct span text) {
     static const char *const DEGREES[] = {"℃", "°c", "度", "摄氏度", NULL};
-    static const char *const WORDS[] = {"体温", "烧到", "高烧", "低烧", "发烧", "烧",
-                                        "发热", "高热", "低热", "t",    NULL};
-    static const char *const FEVER[] = {"烧", "热", "温", "寒战", "发冷", "哆嗦", "发抖", "红", NULL};
+    static const char *const WORDS[] = {"体温", "烧到", "量了", "高烧", "低烧", "发烧",
+                                        "烧",   "发热", "高热", "低热", "t",    NULL};
+    static const char *const FEVER[] = {"烧", "量了", "热", "温", "寒战", "发冷", "哆嗦", "发抖", "红", NULL};
     static const char *const NO_BODY[] = {"水温", "室温", "气温", "外面", "弯", "抬", "倾斜", NULL};
     bool feverish = contains_any(text, FEVER);
     double highest = NAN, value;

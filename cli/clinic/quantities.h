@@ -15,7 +15,7 @@ struct quantity {
 /* Reads a number at text[at]; false when there is none. */
 bool quantity_read(struct span text, size_t at, struct quantity *quantity);
 
-/* A span of time at text[at], in days; NAN days when it is vague ("好几天"). false when there is none there,
+/* A span of time at text[at], in days; NAN days when it is vague ("好几天"), 4 years for "好几年". false when there is none there,
  * or when it does not tell how long something lasted ("每3天", "孕20周", "一天三次"). */
 bool duration_read(struct span text, size_t at, double *days, size_t *end);
 
