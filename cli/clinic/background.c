@@ -238,7 +238,9 @@ static bool add_allergens_of(const struct extraction *in, size_t i) {
     struct span words = text_between(in, clause.start, clause.end);
     const struct person_mention *person = passage_person(passage, clause.start, clause.end);
     if (!(says_allergic(words) || is_listed_as_allergy(in, &whole))) return true;
-    if (person && !person_may_be(person->person, passage->patient)) return true;
+    /* Who names a stranger before the complaint still speaks of himself. */
+    bool speaker = person && person->person == PERSON_SELF && passage->patient == PERSON_OTHERS;
+    if (person && !speaker && !person_may_be(person->person, passage->patient)) return true;
     for (size_t at = clause.start, end; at < clause.end; at = end) {
         end = skip_any(text_between(in, 0, clause.end), at, ALLERGENS);
         if (end == at)
