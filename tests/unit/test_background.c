@@ -70,5 +70,5 @@ int main(void) {
         cmocka_unit_test(test_medicines),
         cmocka_unit_test(test_allergies),
     };
-    return cmocka_run_group_tests(tests, clinic_open, clinic_close);
+    return cmocka_run_group_tests(tests, open_clinic, close_clinic);
 }
