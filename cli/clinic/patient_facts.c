@@ -16,7 +16,8 @@ static enum sex find_sex(const struct passage *passage) {
                                                           : SEX_UNKNOWN;
         if (sex == SEX_UNKNOWN) continue;
         struct span after = span_between(rest, strlen("男"), rest.length), before = span_between(text, 0, at);
-        if (starts_with_any(after, OTHERS)) continue;
+        bool pupil = span_ends(before, span_of("岁")) && span_starts(after, span_of("生"));
+        if (starts_with_any(after, OTHERS) && !pupil) continue;
         bool starts_clause =
             at == 0 || (unsigned char)text.data[at - 1] < 0x80 || span_ends(before, span_of("。"));
         if (starts_with_any(after, PEOPLE) || starts_clause || ends_with_any(before, BEFORE)) return sex;

@@ -253,12 +253,12 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
 
 static const char *const BLANK[] = {" ", NULL};
 
-/* A measured number: digits or numerals, with the tenths behind 度 ("38度5", "三十九度二"). */
+/* A measured number: digits or numerals, with the tenths behind 度 or 点 ("38度5", "三十八点五"). */
 static bool read_measured(struct span text, size_t at, struct quantity *number) {
     if (at >= text.length || utf8_continues(text.data[at])) return false;
     if (!read_digits(text, at, number) && !read_numerals(text, at, number)) return false;
     struct quantity tenths;
-    size_t behind = skip_any(text, number->end, (const char *const[]){"度", NULL});
+    size_t behind = skip_any(text, number->end, (const char *const[]){"度", "点", NULL});
     if (behind == number->end) return true;
     if (has(text, behind, "半")) {
         number->value += 0.5;
@@ -346,10 +346,11 @@ static double highest_temperature(struct span text) {
 static bool read_pressures(struct span text, size_t at, struct quantity *high, struct quantity *low) {
     static const char *const WORDS[] = {"血压", "bp", NULL};
     static const char *const UNIT[] = {"mmhg", "毫米汞柱", " mmhg", NULL};
-    static const char *const BETWEEN[] = {"/", " ", "、", "-", "到", "比", ",", NULL};
+    static const char *const BETWEEN[] = {"/", " ", "、", "-", "到", "比", NULL};
     enum { NEAR_BYTES = 24 };
     if (!read_measured(text, at, high)) return false;
-    size_t next = skip_any(text, high->end, BETWEEN);
+    size_t more = skip_any(text, high->end, (const char *const[]){"多", NULL});
+    size_t next = skip_any(text, more, BETWEEN);
     if (next == high->end || !read_measured(text, skip_any(text, next, BLANK), low)) return false;
     bool plausible = high->value >= 50 && high->value <= 300 && low->value >= 20 && low->value < high->value;
     bool named = contains_any(span_between(text, at > NEAR_BYTES ? at - NEAR_BYTES : 0, at), WORDS);
@@ -358,8 +359,8 @@ static bool read_pressures(struct span text, size_t at, struct quantity *high, s
 
 /* The first pair that is a blood pressure, or "高压一百六低压九十". */
 static void read_blood_pressure(struct span text, struct vitals *vitals) {
-    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", NULL};
-    static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", NULL};
+    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL};
+    static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", "低", NULL};
     struct quantity high, low;
     for (size_t at = 0; at < text.length; at++) {
         if (read_pressures(text, at, &high, &low)) {
@@ -371,15 +372,15 @@ static void read_blood_pressure(struct span text, struct vitals *vitals) {
     }
     size_t at = 0;
     vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300);
-    at = 0;
+    if (isnan(vitals->systolic)) at = 0;
     vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200);
 }
 
 struct vitals vitals_read(struct span text) {
     static const char *const HEART_RATE[] = {"心率", "脉搏", "脉率", "心跳", "hr", "p", NULL};
     static const char *const RESPIRATION[] = {"呼吸频率", "呼吸", "rr", "r", NULL};
-    static const char *const OXYGEN[] = {"血氧饱和度", "血氧", "氧饱和度", "氧饱和",
-                                         "spo2",       "spo₂", "sao2",     NULL};
+    static const char *const OXYGEN[] = {"血氧饱和度", "血氧", "氧饱和度", "氧饱和", "指脉氧",
+                                         "指氧",       "spo2", "spo₂",     "sao2",   NULL};
     struct vitals vitals = {.temperature_c = highest_temperature(text), .systolic = NAN, .diastolic = NAN};
     read_blood_pressure(text, &vitals);
     size_t at = 0;
