@@ -177,7 +177,7 @@ def main(arguments):
     try:
         kb, schema = load(kb_path), load(schema_path)
         lexicon = {field: {entry["name"] for entry in entries} for field, entries in load(lexicon_path).items()
-                   if isinstance(entries, list) and field != "decoys"}
+                   if isinstance(entries, list) and entries and isinstance(entries[0], dict)}
     except (OSError, ValueError) as error:
         print(f"check_kb: {error}", file=sys.stderr)
         return 1

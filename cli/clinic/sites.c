@@ -40,10 +40,11 @@ static const struct mention *symptom_of(const struct extraction *in, size_t clau
     return goes_on ? &items[next] : NULL;
 }
 
-/* 头 of 头痛 says nothing beyond the symptom. */
+/* 头 of 头痛 says nothing beyond the symptom, and 心 of 恶心 is no part of the body. */
 static bool is_told_by(const struct extraction *in, const struct mention *symptom, const struct site *site) {
     bool inside = symptom->part_start <= site->start && site->end <= symptom->end;
     if (!inside || site->start < site->part_start || site->end > site->part_end) return false;
+    if (site->start > symptom->start) return true;
     const char *name = in->kb->symptoms.terms[symptom->term];
     uint32_t c;
     struct span part = span_between(text_of(in), site->part_start, site->part_end);

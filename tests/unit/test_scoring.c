@@ -69,12 +69,12 @@ static void shares_are_those_of_the_names_by_themselves(void **state) {
     assert_int_equal(youtu_decode(engine.context, &batch, NULL), YOUTU_OK);
     int32_t length = youtu_sequence_length(engine.context, 0), last = prefix.ids[prefix.count - 1];
     for (int again = 0; again < 2; again++) {
-        assert_true(score_names(&engine, (int32_t)prefix.count, last, scores, N, &failure));
+        assert_true(score_names(&engine, 0, 1, (int32_t)prefix.count, last, scores, N, &failure));
         for (size_t i = 0; i < N; i++) assert_true(fabs(scores[i].share - expected[i] / total) < 1e-3);
         assert_int_equal(youtu_sequence_length(engine.context, 0), length);
         assert_int_equal(youtu_sequence_length(engine.context, 1), 0);
     }
-    assert_true(score_names(&engine, (int32_t)prefix.count, last, scores, 0, &failure));
+    assert_true(score_names(&engine, 0, 1, (int32_t)prefix.count, last, scores, 0, &failure));
     youtu_context_free(alone);
     youtu_context_free(engine.context);
     youtu_tokens_free(&prefix);
