@@ -44,11 +44,11 @@ static const struct mention *symptom_of(const struct extraction *in, size_t clau
 static bool is_told_by(const struct extraction *in, const struct mention *symptom, const struct site *site) {
     bool inside = symptom->part_start <= site->start && site->end <= symptom->end;
     if (!inside || site->start < site->part_start || site->end > site->part_end) return false;
-    if (site->start > symptom->start) return true;
     const char *name = in->kb->symptoms.terms[symptom->term];
     uint32_t c;
     struct span part = span_between(text_of(in), site->part_start, site->part_end);
     size_t length = utf8_read(part, &c);
+    if (site->start > symptom->start) return part.length == length;
     return length && span_find(span_of(name), span_between(part, 0, length), 0) == 0 &&
            part.length <= 2 * length;
 }
