@@ -2,6 +2,8 @@
 
 #include "cli/form.h"
 
+#include <stdlib.h>
+
 /* One part on its way through the filter. */
 struct part_stream {
     enum answer_part part;
@@ -11,11 +13,10 @@ struct part_stream {
     size_t shown;            /* bytes of filtered that were handed on */
 };
 
-struct run {
+struct answer_stream {
     struct answering *answering;
-    struct progress *progress;
-    text_taker take_text;
-    void *user;
+    struct answer_request request;
+    youtu_generator *generator;
     struct part_stream stream;
     struct dose_words dose_words;
     struct dose_filter filter;
@@ -24,14 +25,14 @@ struct run {
     bool began, out_of_memory, stopped_by_taker;
 };
 
-static bool hand_on(struct run *run, struct span text) {
-    if (text.length == 0 || !run->take_text) return true;
-    run->stopped_by_taker = !run->take_text(run->user, run->stream.part, text);
+static bool hand_on(struct answer_stream *run, struct span text) {
+    if (text.length == 0 || !run->request.take_text) return true;
+    run->stopped_by_taker = !run->request.take_text(run->request.user, run->stream.part, text);
     return !run->stopped_by_taker;
 }
 
 /* Hands on what the filter gave. Blank lines before the first are dropped. */
-static bool show_filtered(struct run *run) {
+static bool show_filtered(struct answer_stream *run) {
     struct part_stream *stream = &run->stream;
     if (stream->filtered->failed) return run->out_of_memory = true, false;
     if (stream->shown == 0) {
@@ -51,7 +52,7 @@ static bool show_filtered(struct run *run) {
 }
 
 /* Passes on what the source has grown by. */
-static bool take_grown(struct run *run) {
+static bool take_grown(struct answer_stream *run) {
     struct part_stream *stream = &run->stream;
     struct span grown = span_between(buffer_span(stream->source), stream->taken, stream->source->length);
     stream->taken = stream->source->length;
@@ -60,7 +61,7 @@ static bool take_grown(struct run *run) {
 }
 
 /* The part is over: passes on what is held back, and ends its last line for the taker. */
-static bool end_part(struct run *run) {
+static bool end_part(struct answer_stream *run) {
     struct part_stream *stream = &run->stream;
     if (!take_grown(run)) return false;
     if (!dose_filter_end(&run->filter, stream->filtered)) return run->out_of_memory = true, false;
@@ -69,7 +70,7 @@ static bool end_part(struct run *run) {
     return !line_open || hand_on(run, span_of("\n"));
 }
 
-static void begin_part(struct run *run, enum answer_part part) {
+static void begin_part(struct answer_stream *run, enum answer_part part) {
     struct answering *answering = run->answering;
     struct removals removed = run->filter.removals;
     dose_filter_free(&run->filter);
@@ -97,7 +98,7 @@ static void drop_ending(struct buffer *text, const char *ending) {
 
 /* Takes a token's text into the part that it belongs to. A model that reasons opens and closes its reasoning
  * with tokens of their own, whose spelling, where it is given as text, is part of neither. */
-static bool take_token(struct run *run, const youtu_event *event, bool is_first) {
+static bool take_token(struct answer_stream *run, const youtu_event *event, bool is_first) {
     struct buffer *reasoning = &run->reasoning_source;
     if (is_first && run->reasoning_start >= 0 && event->token == run->reasoning_start)
         return begin_part(run, PART_REASONING), true;
@@ -113,64 +114,96 @@ static bool take_token(struct run *run, const youtu_event *event, bool is_first)
     return take_grown(run);
 }
 
+static bool is_interrupted(const struct answer_stream *run) {
+    return run->request.ends_on_interrupt && terminal_interrupted();
+}
+
 static bool on_token(void *user, const youtu_event *event) {
-    struct run *run = user;
+    struct answer_stream *run = user;
     bool is_first = !run->began;
     run->began = true;
-    progress_clear(run->progress);
-    return take_token(run, event, is_first) && !terminal_interrupted();
+    if (run->request.progress) progress_clear(run->request.progress);
+    return take_token(run, event, is_first) && !is_interrupted(run);
 }
 
 static bool on_prompt(void *user, size_t done, size_t total) {
-    struct run *run = user;
-    progress_show(run->progress, "正在阅读文本", done, total);
-    return !terminal_interrupted();
+    struct answer_stream *run = user;
+    if (run->request.progress) progress_show(run->request.progress, "正在阅读文本", done, total);
+    return !is_interrupted(run);
 }
 
-bool answering_run(struct answering *answering, struct engine *engine, const youtu_tokens *prompt,
-                   const struct options *options, const struct wordlist *drugs, struct progress *progress,
-                   text_taker taker, void *user, struct failure *failure) {
+static youtu_generate_options generate_options(struct answer_stream *run) {
+    youtu_generate_options options = youtu_generate_options_default();
+    options.max_tokens = run->request.options->max_tokens;
+    options.on_token = on_token;
+    options.on_prompt = on_prompt;
+    options.user = run;
+    if (run->request.form) {
+        form_begin(run->request.form);
+        options.guide = form_guide;
+        options.guide_user = run->request.form;
+    }
+    return options;
+}
+
+bool answering_begin(struct answering *answering, const struct answer_request *request,
+                     youtu_generator **generator, struct failure *failure) {
     *answering = (struct answering){.generation = {.size = sizeof answering->generation}};
-    struct run run = {.answering = answering,
-                      .progress = progress,
-                      .take_text = taker,
-                      .user = user,
-                      .reasoning_start = -1,
-                      .reasoning_end = -1};
-    if (options->think) {
-        run.reasoning_start = youtu_token_find(engine->tokenizer, "<think>");
-        run.reasoning_end = youtu_token_find(engine->tokenizer, "</think>");
+    struct answer_stream *run = answering->stream = calloc(1, sizeof *run);
+    if (!run) return fail_memory(failure);
+    *run = (struct answer_stream){
+        .answering = answering, .request = *request, .reasoning_start = -1, .reasoning_end = -1};
+    const struct engine *engine = request->engine;
+    if (request->options->think) {
+        run->reasoning_start = youtu_token_find(engine->tokenizer, "<think>");
+        run->reasoning_end = youtu_token_find(engine->tokenizer, "</think>");
     }
-    if (!dose_words_open(&run.dose_words, &answering->arena, drugs)) return fail_memory(failure);
-    begin_part(&run, PART_ANSWER);
-    youtu_generate_options generate = youtu_generate_options_default();
-    generate.max_tokens = options->max_tokens;
-    generate.on_token = on_token;
-    generate.on_prompt = on_prompt;
-    generate.user = &run;
-    if (engine->form) {
-        form_begin(engine->form);
-        generate.guide = form_guide;
-        generate.guide_user = engine->form;
-    }
-    youtu_error error = {0};
-    youtu_sampler_reset(engine->sampler, engine->seed);
-    youtu_status status = youtu_generate(engine->context, engine->tokenizer, 0, prompt->ids, prompt->count,
-                                         &generate, engine->sampler, &answering->generation, &error);
-    progress_clear(progress);
+    if (!dose_words_open(&run->dose_words, &answering->arena, request->drugs)) return fail_memory(failure);
+    begin_part(run, PART_ANSWER);
+    const youtu_generate_options options = generate_options(run);
+    youtu_error error;
+    if (youtu_generator_new(engine->context, engine->tokenizer, request->sequence, request->prompt->ids,
+                            request->prompt->count, &options, request->sampler, &run->generator,
+                            &error) != YOUTU_OK)
+        return engine_fail(failure, "生成", &error);
+    *generator = run->generator;
+    return true;
+}
+
+bool answering_end(struct answering *answering, struct failure *failure) {
+    struct answer_stream *run = answering->stream;
+    youtu_error error;
+    youtu_status status = youtu_generator_result(run->generator, &answering->generation, &error);
+    if (run->request.progress) progress_clear(run->request.progress);
     bool done = status == YOUTU_OK || engine_fail(failure, "生成", &error);
-    if (done && !run.stopped_by_taker && !run.out_of_memory) end_part(&run);
-    answering->interrupted = terminal_interrupted();
-    answering->removed = run.filter.removals;
-    dose_filter_free(&run.filter);
-    buffer_free(&run.reasoning_source);
-    if (engine->form && engine->form->failed) run.out_of_memory = true;
-    if (run.out_of_memory || answering->narrative.failed || answering->reasoning.failed)
+    if (done && !run->stopped_by_taker && !run->out_of_memory) end_part(run);
+    answering->interrupted = is_interrupted(run);
+    answering->removed = run->filter.removals;
+    if (run->request.form && run->request.form->failed) run->out_of_memory = true;
+    if (run->out_of_memory || answering->narrative.failed || answering->reasoning.failed)
         return fail_memory(failure);
     return done;
 }
 
+bool answering_run(struct answering *answering, const struct answer_request *request,
+                   struct failure *failure) {
+    youtu_generator *generator;
+    youtu_error error;
+    if (!answering_begin(answering, request, &generator, failure)) return false;
+    while (!youtu_generator_finished(generator))
+        if (youtu_generator_step(&generator, 1, &error) != YOUTU_OK)
+            return engine_fail(failure, "生成", &error);
+    return answering_end(answering, failure);
+}
+
 void answering_free(struct answering *answering) {
+    struct answer_stream *run = answering->stream;
+    if (run) {
+        youtu_generator_free(run->generator);
+        dose_filter_free(&run->filter);
+        buffer_free(&run->reasoning_source);
+        free(run);
+    }
     buffer_free(&answering->answer);
     buffer_free(&answering->narrative);
     buffer_free(&answering->reasoning);

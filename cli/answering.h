@@ -13,6 +13,21 @@ enum answer_part { PART_REASONING, PART_ANSWER };
  * line ends with a line end. */
 typedef bool (*text_taker)(void *user, enum answer_part part, struct span text);
 
+/* What is asked of the model, and how its answer is taken. All of it lives until answering_end. */
+struct answer_request {
+    struct engine *engine;
+    int32_t sequence; /* of the engine's context */
+    const youtu_tokens *prompt;
+    const struct options *options;
+    youtu_sampler *sampler; /* begun */
+    struct form *form;      /* of the answer; NULL: it is free */
+    const struct wordlist *drugs;
+    struct progress *progress; /* shows how far the prompt is computed; NULL: nobody waits for it */
+    text_taker take_text;      /* NULL, or called with `user` for the text as it comes */
+    void *user;
+    bool ends_on_interrupt; /* Ctrl-C ends the answer */
+};
+
 struct answering {
     struct buffer answer;     /* as the model wrote it: what the conversation goes on with */
     struct buffer narrative;  /* the answer after the filters */
@@ -23,13 +38,18 @@ struct answering {
     youtu_generation generation;
     bool interrupted; /* by Ctrl-C */
     struct arena arena;
+    struct answer_stream *stream; /* while the model writes */
 };
 
-/* Asks the model to go on from `prompt`, in sequence 0. take_text: NULL, or called with `user` for
- * the text as it comes. progress: shows how far the prompt is computed. Free with answering_free, also after a failure. */
-bool answering_run(struct answering *answering, struct engine *engine, const youtu_tokens *prompt,
-                   const struct options *options, const struct wordlist *drugs, struct progress *progress,
-                   text_taker take_text, void *user, struct failure *failure);
+/* Begins an answer; *generator is to be stepped (youtu_generator_step) until it is finished, then answering_end
+ * called. Free with answering_free, at any time, also after a failure. */
+bool answering_begin(struct answering *answering, const struct answer_request *request,
+                     youtu_generator **generator, struct failure *failure);
+bool answering_end(struct answering *answering, struct failure *failure);
+
+/* All three: the model's answer from begin to end. */
+bool answering_run(struct answering *answering, const struct answer_request *request,
+                   struct failure *failure);
 
 void answering_free(struct answering *answering);
 

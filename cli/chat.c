@@ -118,9 +118,17 @@ static bool answer(struct chat *chat, const youtu_tokens *prompt, struct failure
     struct text_display display = {chat, failure, false, false};
     bool streams = !chat->options->no_stream;
     terminal_catch_interrupt();
-    bool done = answering_run(&answering, &chat->engine, prompt, chat->options, &chat->clinic.lexicon.drugs,
-                              &chat->progress, streams ? show_text : NULL, &display, failure) &&
-                !display.failed;
+    const struct answer_request request = {.engine = &chat->engine,
+                                           .prompt = prompt,
+                                           .options = chat->options,
+                                           .sampler = chat->engine.sampler,
+                                           .drugs = &chat->clinic.lexicon.drugs,
+                                           .progress = &chat->progress,
+                                           .take_text = streams ? show_text : NULL,
+                                           .user = &display,
+                                           .ends_on_interrupt = true};
+    youtu_sampler_reset(chat->engine.sampler, chat->engine.seed);
+    bool done = answering_run(&answering, &request, failure) && !display.failed;
     terminal_release_interrupt();
     if (done) {
         struct buffer text = {0};

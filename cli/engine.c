@@ -106,7 +106,8 @@ int32_t engine_context_size(const struct engine *engine, const struct options *o
 /* ---- sampling */
 
 /* The command line, then (for the repetition penalty) the model, then the product's defaults. */
-static youtu_sampler_options sampling(const struct engine *engine, const struct options *options) {
+static youtu_sampler_options sampling(const struct engine *engine, const struct options *options,
+                                      uint64_t seed) {
     const float from_model = youtu_sampler_options_default(engine->model).repetition_penalty;
     youtu_sampler_options chosen = youtu_sampler_options_default(NULL);
     chosen.temperature = isnan(options->temperature) ? 0.7F : (float)options->temperature;
@@ -116,7 +117,7 @@ static youtu_sampler_options sampling(const struct engine *engine, const struct 
     chosen.min_p = isnan(options->min_p) ? 0 : (float)options->min_p;
     chosen.repetition_penalty = from_model != 1 ? from_model : 1.2F;
     if (!isnan(options->repetition_penalty)) chosen.repetition_penalty = (float)options->repetition_penalty;
-    chosen.seed = engine->seed;
+    chosen.seed = seed;
     return chosen;
 }
 
@@ -140,7 +141,7 @@ youtu_context_options engine_context_options(const struct engine *engine, const 
 }
 
 /* A seed that every JSON reader can hold: 53 bits. */
-static bool choose_seed(const struct options *options, uint64_t *seed, struct failure *failure) {
+bool engine_seed(const struct options *options, uint64_t *seed, struct failure *failure) {
     if (options->seed != NOT_GIVEN) return *seed = (uint64_t)options->seed, true;
     if (getrandom(seed, sizeof *seed, 0) != (ssize_t)sizeof *seed)
         return fail(failure, STATUS_INTERNAL, "系统没有给出随机数;请用 --seed");
@@ -148,24 +149,29 @@ static bool choose_seed(const struct options *options, uint64_t *seed, struct fa
     return true;
 }
 
+bool engine_sampler(const struct engine *engine, const struct options *options, uint64_t seed,
+                    youtu_sampler **sampler, struct failure *failure) {
+    const youtu_sampler_options chosen = sampling(engine, options, seed);
+    youtu_error error;
+    return youtu_sampler_new(&chosen, engine->info.vocab_size, sampler, &error) == YOUTU_OK ||
+           engine_fail(failure, "采样", &error);
+}
+
 bool engine_prepare(struct engine *engine, const struct options *options, size_t n_tokens,
                     struct failure *failure) {
-    if (!choose_seed(options, &engine->seed, failure)) return false;
+    if (!engine_seed(options, &engine->seed, failure)) return false;
     youtu_error error;
     youtu_context_options context_options = engine_context_options(engine, options, n_tokens);
     engine->n_context = context_options.n_tokens;
-    context_options.n_tokens += engine->scoring_tokens;
-    context_options.n_sequences += engine->scoring_sequences;
-    if (engine->n_sequences) context_options.n_sequences = engine->n_sequences + engine->scoring_sequences;
+    context_options.n_tokens += engine->extra_tokens;
+    if (engine->n_sequences) context_options.n_sequences = engine->n_sequences;
     if (engine->n_context > engine->info.max_positions)
         return fail(failure, STATUS_USAGE, "--ctx:%d 超过模型的上限 %d", engine->n_context,
                     engine->info.max_positions);
     youtu_status status = youtu_context_new(engine->model, &context_options, &engine->context, &error);
     progress_clear(engine->progress);
     if (status != YOUTU_OK) return engine_fail(failure, "上下文", &error);
-    const youtu_sampler_options sampler_options = sampling(engine, options);
-    if (youtu_sampler_new(&sampler_options, engine->info.vocab_size, &engine->sampler, &error) != YOUTU_OK)
-        return engine_fail(failure, "采样", &error);
+    if (!engine_sampler(engine, options, engine->seed, &engine->sampler, failure)) return false;
     if (engine->info.device_note && !options->quiet)
         fprintf(stderr, "未使用 GPU:%s\n", engine->info.device_note);
     return true;

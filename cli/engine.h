@@ -11,8 +11,6 @@
 /* The most context tokens that are taken without --ctx. */
 #define AUTOMATIC_CTX 8192
 
-struct form;
-
 struct engine {
     youtu_model *model;
     const youtu_tokenizer *tokenizer; /* the model's */
@@ -20,13 +18,12 @@ struct engine {
     struct progress *progress; /* of loading; the caller's */
     youtu_lora *lora;          /* --lora, or NULL */
     youtu_context *context;
-    int32_t n_context;   /* tokens */
-    int32_t n_sequences; /* of the context; set before engine_prepare, 0: one */
+    int32_t n_context; /* tokens of one conversation or report */
+    /* Set before engine_prepare. */
+    int32_t extra_tokens; /* that the context has besides */
+    int32_t n_sequences;  /* of the context; 0: one */
     youtu_sampler *sampler;
     uint64_t seed;
-    int32_t scoring_tokens,
-        scoring_sequences; /* that the context has besides, for names (scoring.h); 0: none */
-    struct form *form;     /* of the answers; NULL: they are free. The caller's */
 };
 
 /* The directory of the model: --model, YOUTU_MODEL, or the first with a config.json of ./models/youtu-demo
@@ -38,7 +35,14 @@ const char *engine_find_model(const char *given, struct arena *arena, struct fai
 bool engine_open(struct engine *engine, const struct options *options, const char *directory,
                  struct progress *progress, struct failure *failure);
 
-/* Makes the sampler, and a context with room for at least `n_tokens` where --ctx does not say another size.
+/* The seed that the options name, else a random one. */
+bool engine_seed(const struct options *options, uint64_t *seed, struct failure *failure);
+
+/* A sampler as the options want it; free with youtu_sampler_free. */
+bool engine_sampler(const struct engine *engine, const struct options *options, uint64_t seed,
+                    youtu_sampler **sampler, struct failure *failure);
+
+/* Makes seed and sampler, and a context with room for at least `n_tokens` where --ctx does not say another size.
  * Tells on standard error why device auto came to be the CPU, unless --quiet. */
 bool engine_prepare(struct engine *engine, const struct options *options, size_t n_tokens,
                     struct failure *failure);

@@ -61,7 +61,7 @@ static const struct option_entry {
      "线程数(默认:可用的每个核一个,小模型一个)"},
     {"ctx", OPTION_INT, FOR_ALL, FIELD(ctx), 16, 1 << 20, "N", "上下文的词元数(默认:按需要,最多 8192)"},
     {"department", OPTION_TEXT, FOR_EACH, FIELD(department), 0, 0, "NAME", "科室(默认:按患者的情况建议一个)"},
-    {"age", OPTION_AGE, FOR_EACH, FIELD(patient), 0, 0, "N[岁|月|天]", "患者年龄"},
+    {"age", OPTION_AGE, FOR_EACH, FIELD(patient), 0, 0, "N[岁|月|周|天]", "患者年龄"},
     {"sex", OPTION_SEX, FOR_EACH, FIELD(patient), 0, 0, "男|女", "患者性别"},
     {"format", OPTION_FORMAT, FOR_REPORT | FOR_REQUEST, FIELD(format), 0, 0, FORMAT_NAMES,
      "输出格式(默认 text,batch 默认 json)"},
@@ -82,6 +82,7 @@ static const struct option_entry {
     {"confidence", OPTION_REAL, FOR_REPORT | FOR_REQUEST, FIELD(confidence), 0, 1, "X",
      "低于它的诊断标为建议进一步确认(默认 0.5)"},
     {"rules-only", OPTION_FLAG, FOR_REPORT, FIELD(rules_only), 0, 0, NULL, "只用规则和知识库,不用模型"},
+    {"parallel", OPTION_INT, FOR_BATCH, FIELD(parallel), 1, 16, "N", "同时生成的报告数(默认 4)"},
     {"resume", OPTION_FLAG, FOR_BATCH, FIELD(resume), 0, 0, NULL,
      "接着 --output 的文件往下做,已有的报告不再做"},
     {"no-stream", OPTION_FLAG, FOR_DIAGNOSE | FOR_CHAT, FIELD(no_stream), 0, 0, NULL, "完成后一次输出"},
@@ -98,6 +99,7 @@ static struct options default_options(void) {
         .threads = NOT_GIVEN,
         .ctx = NOT_GIVEN,
         .max_tokens = 512,
+        .parallel = 4,
         .top_k = NOT_GIVEN,
         .lora_scale = 1,
         .temperature = NAN,
@@ -137,11 +139,13 @@ static bool parse_real(const struct option_entry *entry, const char *value, doub
 
 static bool parse_age(const struct option_entry *entry, const char *value, struct patient *patient,
                       struct failure *failure) {
+    /* Weeks are days: a report knows 岁, 月 and 天. */
     static const struct {
         const char *suffix, *unit;
         long most;
-    } UNITS[] = {
-        {"", "岁", 130}, {"岁", "岁", 130}, {"月", "月", 240}, {"个月", "月", 240}, {"天", "天", 1000}};
+        int times;
+    } UNITS[] = {{"", "岁", 130, 1},     {"岁", "岁", 130, 1}, {"月", "月", 240, 1},
+                 {"个月", "月", 240, 1}, {"周", "天", 142, 7}, {"天", "天", 1000, 1}};
     char *end;
     errno = 0;
     long age = strtol(value, &end, 10);
@@ -149,11 +153,12 @@ static bool parse_age(const struct option_entry *entry, const char *value, struc
         for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
             if (strcmp(end, UNITS[i].suffix) == 0 && age <= UNITS[i].most) {
                 patient->has_age = true;
-                patient->age = (int)age;
+                patient->age = (int)age * UNITS[i].times;
                 patient->age_unit = UNITS[i].unit;
                 return true;
             }
-    return refuse_value(entry, value, "整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天", failure);
+    return refuse_value(entry, value, "整数加单位:0-130 岁(可省略“岁”)、0-240 月、0-142 周或 0-1000 天",
+                        failure);
 }
 
 static bool parse_dtype(const struct option_entry *entry, const char *value, youtu_weights *weights,
@@ -327,8 +332,11 @@ void options_help(struct buffer *out) {
         buffer_format(out, "  %s%*s%s\n", head, HELP_COLUMN - text_columns(span_of(head)), "",
                       OPTIONS[i].help);
     }
-    buffer_put(out,
-               "\n退出状态:0 完成(用 Ctrl-C 中断而写完的报告也是),1 用法,2 输入被拒绝,3 模型不能载入,\n"
-               "  4 内存不足或设备错误,5 内部错误或输出不能写入\n"
-               "采样设定的次序:命令行,然后(仅重复惩罚)模型的 generation_config.json,然后上面的默认值。\n");
+    buffer_put(
+        out,
+        "\nbatch 的一行:{\"symptoms\": TEXT, \"age\"?, \"age_unit\"?, \"id\"?, 以及单份报告的选项,“-”写作“_”};\n"
+        "  答不了的一行得到 {\"error\": {...}},不影响其他行。\n"
+        "\n退出状态:0 完成(用 Ctrl-C 中断而写完的报告也是),1 用法,2 输入被拒绝,3 模型不能载入,\n"
+        "  4 内存不足或设备错误,5 内部错误或输出不能写入\n"
+        "采样设定的次序:命令行,然后(仅重复惩罚)模型的 generation_config.json,然后上面的默认值。\n");
 }

@@ -16,7 +16,7 @@ struct options {
     enum command command;
     const char *text; /* the patient's, or NULL: standard input */
     const char *model, *device, *department, *output, *kb, *templates;
-    int threads, ctx, max_tokens, top_k;
+    int threads, ctx, max_tokens, top_k, parallel;
     double temperature, top_p, min_p, repetition_penalty, confidence;
     int64_t seed;
     struct patient patient; /* --age, --sex */

@@ -30,6 +30,7 @@ bool scored_names(const struct kb *kb, const struct differential *differential, 
 
 /* What one call has in hand: the rows of the batch, one name after the other. */
 struct scoring {
+    int32_t first_free;  /* the first name's sequence */
     youtu_tokens tokens; /* each name's, behind the prefix's last token */
     size_t length[MOST_SCORED_NAMES];
     int32_t sequence[MOST_SCORED_NAMES * SCORED_NAME_TOKENS];
@@ -52,7 +53,7 @@ static youtu_status add_rows(struct scoring *scoring, const struct engine *engin
         scoring->tokens.count = before + SCORED_NAME_TOKENS;
     scoring->length[index] = scoring->tokens.count - before;
     for (size_t i = before; i < scoring->tokens.count; i++) {
-        scoring->sequence[i] = (int32_t)index + 1;
+        scoring->sequence[i] = scoring->first_free + (int32_t)index;
         scoring->want_logits[i] = true;
     }
     return YOUTU_OK;
@@ -88,19 +89,19 @@ static void share(const struct scoring *scoring, const struct engine *engine, st
     for (size_t name = 0; name < count; name++) scores[name].share = exp(l[name] - largest) / total;
 }
 
-bool score_names(struct engine *engine, int32_t prefix, int32_t last, struct name_score *scores, size_t count,
-                 struct failure *failure) {
-    struct scoring scoring = {0};
+bool score_names(struct engine *engine, int32_t sequence, int32_t first_free, int32_t prefix, int32_t last,
+                 struct name_score *scores, size_t count, struct failure *failure) {
+    struct scoring scoring = {.first_free = first_free};
     youtu_error error = {0};
     youtu_status status = YOUTU_OK;
     for (size_t i = 0; i < count && status == YOUTU_OK; i++)
         status = add_rows(&scoring, engine, scores[i].name, i, &error);
     for (size_t i = 0; i < count && status == YOUTU_OK; i++)
-        status = youtu_sequence_fork(engine->context, 0, (int32_t)i + 1, prefix - 1, &error);
+        status = youtu_sequence_fork(engine->context, sequence, first_free + (int32_t)i, prefix - 1, &error);
     if (status == YOUTU_OK && count > 0) status = decode_names(&scoring, engine, last, count, &error);
     if (status == YOUTU_OK && count > 0) share(&scoring, engine, scores, count);
     for (size_t i = 0; i < count && status == YOUTU_OK; i++)
-        status = youtu_sequence_truncate(engine->context, (int32_t)i + 1, 0, &error);
+        status = youtu_sequence_truncate(engine->context, first_free + (int32_t)i, 0, &error);
     youtu_tokens_free(&scoring.tokens);
     if (status == YOUTU_OK) return true;
     return status == YOUTU_E_MEMORY && !error.message[0] ? fail_memory(failure)

@@ -16,13 +16,13 @@ enum { SCORING_TOKENS = MOST_SCORED_NAMES * 2 * 32 };
 bool scored_names(const struct kb *kb, const struct differential *differential, const struct answer *answer,
                   struct arena *arena, struct name_score *scores, size_t *count);
 
-/* Fills the shares. Sequence 0 holds prompt and answer; its first `prefix` tokens, `last` the last of them, end where
- * the first name begins. The names
- * are computed behind it in one batch, each in a sequence of its own (from 1 on) that shares the prefix:
+/* Fills the shares. `sequence` holds prompt and answer; its first `prefix` tokens, `last` the last of them, end where
+ * the first name begins. The names are computed behind it in one batch, each in a sequence of its own, `first_free` and
+ * those after it, that shares the prefix:
  *   l(name)     = sum of the log-probabilities of the name's tokens
  *   share(name) = e^l(name) / sum over all names scored
  * A name's end is no part of it. Errors: the library's. */
-bool score_names(struct engine *engine, int32_t prefix, int32_t last, struct name_score *scores, size_t count,
-                 struct failure *failure);
+bool score_names(struct engine *engine, int32_t sequence, int32_t first_free, int32_t prefix, int32_t last,
+                 struct name_score *scores, size_t count, struct failure *failure);
 
 #endif

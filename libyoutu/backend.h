@@ -39,6 +39,11 @@ typedef struct kernel_times {
     youtu_kernel_time kernels[MAX_KERNELS];
 } kernel_times;
 
+/* On the CPU a row's logits in a step of at most so many rows are bit for bit those of a step that holds its run
+ * alone: steps that several texts share are kept to it, so that no answer depends on its neighbours. A GPU's sums
+ * may change in their last bits. */
+#define SHARED_ROWS 24
+
 /* One pass through the layers: at most n_batch rows. */
 typedef struct step {
     int32_t n_rows;

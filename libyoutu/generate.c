@@ -1,4 +1,5 @@
-/* The loop of generation: prompt into the cache, then token after token until something ends it. */
+/* Generations: prompt into the cache, then token after token until something ends it; one at a time
+ * (youtu_generate), or several that share their batches (youtu_generator_step). */
 #include "array.h"
 #include "context.h"
 #include "error.h"
@@ -12,7 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-typedef struct generator {
+typedef struct youtu_generator generator;
+
+struct youtu_generator {
     youtu_context *context;
     const youtu_model *model;
     youtu_sampler *sampler;
@@ -22,15 +25,20 @@ typedef struct generator {
     stop_strings stops;             /* the text on its way out */
     youtu_token_score *top;         /* [n_top] */
     int32_t chunk;                  /* most rows of one batch */
-    int32_t *row_sequence;          /* [chunk] all `sequence` */
-    bool *no_logits;                /* [chunk] all false */
-    token_draw draw;                /* from the last row decoded; token -1: the host draws */
-    youtu_tokens answer;            /* drawn and fed so far; the last n_pending are not in the cache yet */
+    const int32_t *prompt;          /* [n_prompt] */
+    size_t n_prompt;
+    bool in_prompt;      /* what is computed is the prompt, else the answer's last n_pending tokens */
+    size_t n_computed;   /* of what is computed: in the cache */
+    youtu_tokens answer; /* drawn and fed so far; the last n_pending are not in the cache yet */
     size_t n_pending;
+    token_draw draw;       /* from the last row decoded; token -1: the host draws */
+    const float *logits;   /* of that row then */
     youtu_guide_step step; /* what may come next */
-    bool finished;         /* result.finish says why */
+    double start;          /* ms: of the prompt, then of the answer */
+    bool finished;         /* result.finish says why, or error */
     youtu_generation result;
-} generator;
+    youtu_error error; /* what ended it; status OK: nothing did */
+};
 
 youtu_generate_options youtu_generate_options_default(void) {
     return (youtu_generate_options){.size = sizeof(youtu_generate_options), .max_tokens = 512};
@@ -130,43 +138,6 @@ static youtu_status reuse_prefix(generator *g, const int32_t *prompt, size_t n_p
     return YOUTU_OK;
 }
 
-/* Decodes rows from whose last one the next token is drawn. The device draws where it can, unless an event is
- * to show more than the token, or the guide does not allow every token: that needs the logits. */
-static youtu_status decode_last(generator *g, const youtu_batch *batch, youtu_error *error) {
-    sampler_request(g->sampler, &g->draw);
-    if (g->options.n_top > 0 || g->options.max_tokens == 0 || g->step.guidance != YOUTU_GUIDE_FREE)
-        return youtu_decode(g->context, batch, error);
-    return context_decode_draw(g->context, batch, &g->draw, error);
-}
-
-/* The next rows of tokens [count]: at most a chunk, with logits only behind the last of all. */
-static youtu_status decode_chunk(generator *g, const int32_t *tokens, size_t count, size_t *done,
-                                 youtu_error *error) {
-    size_t left = count - *done;
-    bool last = left <= (size_t)g->chunk;
-    youtu_batch batch = {.token = tokens + *done,
-                         .sequence = g->row_sequence,
-                         .want_logits = last ? NULL : g->no_logits,
-                         .count = last ? left : (size_t)g->chunk};
-    youtu_status status = last ? decode_last(g, &batch, error) : youtu_decode(g->context, &batch, error);
-    if (status == YOUTU_OK) *done += batch.count;
-    return status;
-}
-
-/* Computes prompt tokens chunk by chunk. */
-static youtu_status prefill(generator *g, const int32_t *prompt, size_t n_prompt, youtu_error *error) {
-    youtu_status status = YOUTU_OK;
-    double start = now_ms();
-    size_t done = (size_t)g->result.cached_tokens;
-    report_prompt(g, done, n_prompt);
-    while (done < n_prompt && !g->finished && status == YOUTU_OK) {
-        status = decode_chunk(g, prompt, n_prompt, &done, error);
-        if (status == YOUTU_OK) report_prompt(g, done, n_prompt);
-    }
-    g->result.prefill_ms = now_ms() - start;
-    return status;
-}
-
 /* ---- guide ---- */
 
 /* Tokens that the answer may still take; `uncached` of what came before are not in the cache. Its last token
@@ -240,10 +211,9 @@ static void report_token(generator *g, int32_t token, bool is_fed) {
     } else if (g->draw.token >= 0) {
         event.log_probability = g->draw.log_probability;
     } else {
-        const float *logits = youtu_logits(g->context, 0);
         int32_t vocab_size = g->model->config.vocab_size;
-        event.log_probability = youtu_log_probability(logits, vocab_size, token);
-        youtu_top_tokens(logits, vocab_size, o->n_top, g->top);
+        event.log_probability = youtu_log_probability(g->logits, vocab_size, token);
+        youtu_top_tokens(g->logits, vocab_size, o->n_top, g->top);
     }
     if (!o->on_token(o->user, &event) && !g->finished) finish(g, YOUTU_FINISH_CALLBACK);
 }
@@ -255,7 +225,7 @@ static youtu_status sample(generator *g, int32_t *token, youtu_error *error) {
                                .count = g->step.n_tokens,
                                .excludes = g->step.guidance == YOUTU_GUIDE_EXCEPT};
     if (g->draw.token < 0)
-        return sampler_sample_within(g->sampler, youtu_logits(g->context, 0),
+        return sampler_sample_within(g->sampler, g->logits,
                                      g->step.guidance == YOUTU_GUIDE_FREE ? NULL : &limit, token, error);
     *token = g->draw.token;
     return sampler_take(g->sampler, *token, error);
@@ -315,20 +285,104 @@ static youtu_status feed_tokens(generator *g, youtu_error *error) {
     return status;
 }
 
-/* Computes the tokens that the cache does not have yet. */
-static youtu_status decode_pending(generator *g, youtu_error *error) {
-    const int32_t *pending = g->answer.ids + (g->answer.count - g->n_pending);
-    size_t done = 0;
-    youtu_status status = YOUTU_OK;
-    while (done < g->n_pending && status == YOUTU_OK)
-        status = decode_chunk(g, pending, g->n_pending, &done, error);
-    g->n_pending = 0;
+/* ---- rows ---- */
+
+/* The tokens whose rows are to be computed: what is left of the prompt, or of the answer. */
+static const int32_t *rows_left(const generator *g, size_t *count) {
+    const int32_t *tokens = g->prompt;
+    *count = g->n_prompt;
+    if (!g->in_prompt) {
+        tokens = g->answer.ids + (g->answer.count - g->n_pending);
+        *count = g->n_pending;
+    }
+    *count -= g->n_computed;
+    return tokens + g->n_computed;
+}
+
+/* Of them in the next batch: they and their cuts do not depend on what other generations do. */
+static size_t next_rows(const generator *g) {
+    size_t count;
+    rows_left(g, &count);
+    return count < (size_t)g->chunk ? count : (size_t)g->chunk;
+}
+
+/* Whether a token is drawn behind these rows. */
+static bool draws_behind(const generator *g, size_t rows) {
+    size_t count;
+    rows_left(g, &count);
+    return rows == count;
+}
+
+/* Rows from whose last one the next token is drawn. The device draws where it can, unless an event is to show
+ * more than the token, or the guide does not allow every token: that needs the logits. */
+static youtu_status decode_last(generator *g, const youtu_batch *batch, youtu_error *error) {
+    if (g->options.n_top > 0 || g->options.max_tokens == 0 || g->step.guidance != YOUTU_GUIDE_FREE)
+        return youtu_decode(g->context, batch, error);
+    return context_decode_draw(g->context, batch, &g->draw, error);
+}
+
+/* What a batch of several generations takes. */
+typedef struct shared_rows {
+    int32_t *token, *sequence;
+    bool *want_logits;
+    size_t count;
+} shared_rows;
+
+static youtu_status allocate_rows(shared_rows *rows, size_t count, youtu_error *error) {
+    rows->token = array_new(count, sizeof *rows->token);
+    rows->sequence = array_new(count, sizeof *rows->sequence);
+    rows->want_logits = array_new(count, sizeof *rows->want_logits);
+    rows->count = 0;
+    if (rows->token && rows->sequence && rows->want_logits) return YOUTU_OK;
+    return youtu_fail_memory(
+        error, "a batch", count * (sizeof *rows->token + sizeof *rows->sequence + sizeof *rows->want_logits));
+}
+
+static void free_rows(shared_rows *rows) {
+    free(rows->token);
+    free(rows->sequence);
+    free(rows->want_logits);
+}
+
+static void add_rows(shared_rows *rows, const generator *g) {
+    size_t count = next_rows(g), left;
+    const int32_t *tokens = rows_left(g, &left);
+    for (size_t i = 0; i < count; i++, rows->count++) {
+        rows->token[rows->count] = tokens[i];
+        rows->sequence[rows->count] = g->sequence;
+        rows->want_logits[rows->count] = i + 1 == count && draws_behind(g, count);
+    }
+}
+
+/* The next rows of these generations in one batch; their logits are valid until the next. */
+static youtu_status decode_rows(generator *const *group, size_t count, youtu_error *error) {
+    shared_rows rows;
+    size_t n_rows = 0, n_logits = 0;
+    for (size_t i = 0; i < count; i++) n_rows += next_rows(group[i]);
+    youtu_status status = allocate_rows(&rows, n_rows, error);
+    for (size_t i = 0; i < count && status == YOUTU_OK; i++) {
+        sampler_request(group[i]->sampler, &group[i]->draw);
+        group[i]->draw.token = -1;
+        add_rows(&rows, group[i]);
+    }
+    const youtu_batch batch = {rows.token, rows.sequence, rows.want_logits, rows.count};
+    if (status == YOUTU_OK && count == 1 && draws_behind(group[0], n_rows)) {
+        const youtu_batch last = {rows.token, rows.sequence, NULL, rows.count};
+        status = decode_last(group[0], &last, error);
+    } else if (status == YOUTU_OK) {
+        status = youtu_decode(group[0]->context, &batch, error);
+    }
+    for (size_t i = 0; i < count && status == YOUTU_OK; i++)
+        group[i]->logits =
+            draws_behind(group[i], next_rows(group[i])) ? youtu_logits(group[i]->context, n_logits++) : NULL;
+    free_rows(&rows);
     return status;
 }
 
-/* Tokens enter the cache only when one is to be drawn behind them. */
-static youtu_status decode_tokens(generator *g, youtu_error *error) {
-    double start = now_ms();
+/* ---- moves ---- */
+
+/* Draws behind the rows that were computed last, and feeds, until there are rows to compute again. */
+static youtu_status go_on(generator *g, youtu_error *error) {
     if (g->options.max_tokens == 0)
         finish(g, YOUTU_FINISH_LENGTH);
     else if (g->step.guidance == YOUTU_GUIDE_END)
@@ -336,75 +390,187 @@ static youtu_status decode_tokens(generator *g, youtu_error *error) {
     youtu_status status = YOUTU_OK;
     while (!g->finished && status == YOUTU_OK) {
         bool feeds = g->step.guidance == YOUTU_GUIDE_FEED;
-        if (!feeds && g->n_pending > 0) status = decode_pending(g, error);
-        if (status == YOUTU_OK) status = feeds ? feed_tokens(g, error) : draw_token(g, error);
+        if (!feeds && g->n_pending > 0) break;
+        status = feeds ? feed_tokens(g, error) : draw_token(g, error);
     }
-    g->result.decode_ms = now_ms() - start;
+    g->result.decode_ms = now_ms() - g->start;
     return status;
 }
 
-/* ---- the whole ---- */
-
-static void give_result(generator *g, youtu_generation *result) {
-    g->result.size = result->size;
-    memcpy(result, &g->result, result->size < sizeof g->result ? result->size : sizeof g->result);
+/* Takes the rows that were computed. */
+static youtu_status take_rows(generator *g, size_t rows, youtu_error *error) {
+    bool all = draws_behind(g, rows);
+    g->n_computed += rows;
+    if (g->in_prompt) {
+        report_prompt(g, g->n_computed, g->n_prompt);
+        g->result.prefill_ms = now_ms() - g->start;
+    }
+    if (!all || g->finished) return YOUTU_OK;
+    if (g->in_prompt) g->start = now_ms();
+    g->in_prompt = false;
+    g->n_computed = g->n_pending = 0;
+    return go_on(g, error);
 }
 
-static youtu_status allocate(generator *g, const youtu_tokenizer *tokenizer, size_t n_prompt,
-                             youtu_error *error) {
+static void fail(generator *g, const youtu_error *error) {
+    g->error = *error;
+    g->finished = true;
+}
+
+/* One batch. Where it fails as a whole, each generation is computed alone: an error is the one's that has it. */
+static void move_together(generator *const *group, size_t count) {
+    youtu_error error;
+    youtu_status status = decode_rows(group, count, &error);
+    if (status != YOUTU_OK && count == 1) fail(group[0], &error);
+    for (size_t i = 0; i < count && count > 1 && status != YOUTU_OK; i++) move_together(group + i, 1);
+    for (size_t i = 0; i < count && status == YOUTU_OK; i++)
+        if (take_rows(group[i], next_rows(group[i]), &error) != YOUTU_OK) fail(group[i], &error);
+}
+
+/* Those that share batches, in turn: batches of at most SHARED_ROWS rows, and no more than the context takes. */
+static void move_shared(generator *const *generators, size_t count) {
+    generator *group[SHARED_ROWS];
+    size_t n = 0, rows = 0;
+    for (size_t i = 0; i < count; i++) {
+        generator *g = generators[i];
+        size_t own = next_rows(g), most = (size_t)g->chunk < SHARED_ROWS ? (size_t)g->chunk : SHARED_ROWS;
+        if (g->finished || own > SHARED_ROWS) continue;
+        if (n > 0 && rows + own > most) {
+            move_together(group, n);
+            n = rows = 0;
+        }
+        group[n++] = g;
+        rows += own;
+    }
+    if (n > 0) move_together(group, n);
+}
+
+/* ---- a generator ---- */
+
+static youtu_status allocate(generator *g, const youtu_tokenizer *tokenizer, youtu_error *error) {
     g->chunk = context_batch(g->context);
-    if (n_prompt < (size_t)g->chunk && !g->options.guide) g->chunk = (int32_t)n_prompt;
-    g->row_sequence = array_new((size_t)g->chunk, sizeof *g->row_sequence);
-    g->no_logits = array_new((size_t)g->chunk, sizeof *g->no_logits);
     g->top = array_new((size_t)g->options.n_top, sizeof *g->top);
-    if (!g->row_sequence || !g->no_logits || !g->top)
-        return youtu_fail(error, YOUTU_E_MEMORY, "out of memory: generation in batches of %d", g->chunk);
-    for (int32_t i = 0; i < g->chunk; i++) g->row_sequence[i] = g->sequence;
+    if (!g->top) return youtu_fail_memory(error, "a generation", (size_t)g->options.n_top * sizeof *g->top);
     return tokenizer ? youtu_detokenizer_new(tokenizer, false, &g->detokenizer, error) : YOUTU_OK;
 }
 
 /* All that comes before the first row: the prompt's place in the cache, its tokens under the penalty, and what
  * may follow it. */
-static youtu_status begin(generator *g, const int32_t *prompt, size_t n_prompt, youtu_error *error) {
-    youtu_status status = reuse_prefix(g, prompt, n_prompt, error);
-    for (size_t i = 0; i < n_prompt && status == YOUTU_OK; i++)
-        status = youtu_sampler_accept(g->sampler, prompt[i], error);
-    if (status != YOUTU_OK || g->options.max_tokens == 0) return status;
-    return ask_guide(g, n_prompt - (size_t)g->result.cached_tokens, error);
+static youtu_status begin(generator *g, youtu_error *error) {
+    youtu_status status = reuse_prefix(g, g->prompt, g->n_prompt, error);
+    for (size_t i = 0; i < g->n_prompt && status == YOUTU_OK; i++)
+        status = youtu_sampler_accept(g->sampler, g->prompt[i], error);
+    if (status == YOUTU_OK && g->options.max_tokens > 0)
+        status = ask_guide(g, g->n_prompt - (size_t)g->result.cached_tokens, error);
+    if (status != YOUTU_OK) return status;
+    g->in_prompt = true;
+    g->n_computed = (size_t)g->result.cached_tokens;
+    g->start = now_ms();
+    report_prompt(g, g->n_computed, g->n_prompt);
+    return YOUTU_OK;
+}
+
+youtu_status youtu_generator_new(youtu_context *context, const youtu_tokenizer *tokenizer, int32_t sequence,
+                                 const int32_t *prompt, size_t n_prompt,
+                                 const youtu_generate_options *options, youtu_sampler *sampler,
+                                 youtu_generator **out, youtu_error *error) {
+    if (!context || !sampler)
+        return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generate: context or sampler is NULL");
+    generator *g = array_new(1, sizeof *g);
+    if (!g) return youtu_fail_memory(error, "a generation", sizeof *g);
+    *g = (generator){.context = context,
+                     .model = context_model(context),
+                     .sampler = sampler,
+                     .options = youtu_generate_options_default(),
+                     .sequence = sequence,
+                     .prompt = prompt,
+                     .n_prompt = n_prompt};
+    youtu_status status =
+        options_take(&g->options, sizeof g->options, options, "youtu_generate_options", error);
+    if (status == YOUTU_OK) status = check_arguments(g, tokenizer, prompt, n_prompt, error);
+    g->stops.strings = g->options.stop_strings;
+    g->stops.count = g->options.n_stop_strings;
+    if (status == YOUTU_OK) status = allocate(g, tokenizer, error);
+    if (status == YOUTU_OK) {
+        youtu_error begun;
+        if (begin(g, &begun) != YOUTU_OK) fail(g, &begun);
+        *out = g;
+        return YOUTU_OK;
+    }
+    youtu_generator_free(g);
+    return status;
+}
+
+static youtu_status check_step_arguments(generator *const *generators, size_t count, youtu_error *error) {
+    if (!generators && count > 0)
+        return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generator_step: the generators are NULL");
+    for (size_t i = 0; i < count; i++) {
+        if (generators[i]->context != generators[0]->context)
+            return youtu_fail(error, YOUTU_E_ARGUMENT,
+                              "youtu_generator_step: generators 0 and %zu have different contexts", i);
+        for (size_t j = 0; j < i; j++)
+            if (generators[i]->sequence == generators[j]->sequence)
+                return youtu_fail(error, YOUTU_E_ARGUMENT,
+                                  "youtu_generator_step: generators %zu and %zu both have sequence %d", j, i,
+                                  generators[i]->sequence);
+    }
+    return YOUTU_OK;
+}
+
+youtu_status youtu_generator_step(youtu_generator *const *generators, size_t count, youtu_error *error) {
+    youtu_status status = check_step_arguments(generators, count, error);
+    if (status != YOUTU_OK) return status;
+    move_shared(generators, count);
+    for (size_t i = 0; i < count; i++)
+        if (!generators[i]->finished && next_rows(generators[i]) > SHARED_ROWS) {
+            move_together(generators + i, 1);
+            break;
+        }
+    return YOUTU_OK;
+}
+
+bool youtu_generator_finished(const youtu_generator *g) {
+    return g->finished;
+}
+
+static youtu_status check_result(const youtu_generation *result, youtu_error *error) {
+    if (!result || result->size >= sizeof result->size) return YOUTU_OK;
+    return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generation.size is %zu, expected its sizeof",
+                      result->size);
+}
+
+youtu_status youtu_generator_result(const youtu_generator *g, youtu_generation *result, youtu_error *error) {
+    youtu_status status = check_result(result, error);
+    if (status != YOUTU_OK) return status;
+    if (result) {
+        youtu_generation made = g->result;
+        made.size = result->size;
+        memcpy(result, &made, made.size < sizeof made ? made.size : sizeof made);
+    }
+    if (error && g->error.status != YOUTU_OK) *error = g->error;
+    return g->error.status;
+}
+
+void youtu_generator_free(youtu_generator *g) {
+    if (!g) return;
+    youtu_detokenizer_free(g->detokenizer);
+    stop_strings_free(&g->stops);
+    youtu_tokens_free(&g->answer);
+    free(g->top);
+    free(g);
 }
 
 youtu_status youtu_generate(youtu_context *context, const youtu_tokenizer *tokenizer, int32_t sequence,
                             const int32_t *prompt, size_t n_prompt, const youtu_generate_options *options,
                             youtu_sampler *sampler, youtu_generation *result, youtu_error *error) {
-    if (!context || !sampler)
-        return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generate: context or sampler is NULL");
-    if (result && result->size < sizeof result->size)
-        return youtu_fail(error, YOUTU_E_ARGUMENT, "youtu_generation.size is %zu, expected its sizeof",
-                          result->size);
-    generator g = {.context = context,
-                   .model = context_model(context),
-                   .sampler = sampler,
-                   .options = youtu_generate_options_default(),
-                   .sequence = sequence};
-    youtu_status status =
-        options_take(&g.options, sizeof g.options, options, "youtu_generate_options", error);
-    if (status == YOUTU_OK) status = check_arguments(&g, tokenizer, prompt, n_prompt, error);
+    generator *g;
+    youtu_status status = check_result(result, error);
+    if (status == YOUTU_OK)
+        status =
+            youtu_generator_new(context, tokenizer, sequence, prompt, n_prompt, options, sampler, &g, error);
     if (status != YOUTU_OK) return status;
-    g.stops.strings = g.options.stop_strings;
-    g.stops.count = g.options.n_stop_strings;
-
-    status = allocate(&g, tokenizer, n_prompt, error);
-    if (status == YOUTU_OK) {
-        status = begin(&g, prompt, n_prompt, error);
-        if (status == YOUTU_OK) status = prefill(&g, prompt, n_prompt, error);
-        if (status == YOUTU_OK && !g.finished) status = decode_tokens(&g, error);
-        if (result) give_result(&g, result);
-    }
-    youtu_detokenizer_free(g.detokenizer);
-    stop_strings_free(&g.stops);
-    youtu_tokens_free(&g.answer);
-    free(g.row_sequence);
-    free(g.no_logits);
-    free(g.top);
+    while (!g->finished) move_together(&g, 1);
+    status = youtu_generator_result(g, result, error);
+    youtu_generator_free(g);
     return status;
 }

@@ -506,6 +506,45 @@ YOUTU_API youtu_status youtu_generate(youtu_context *context, const youtu_tokeni
                                       const youtu_generate_options *options, youtu_sampler *sampler,
                                       youtu_generation *result, youtu_error *error);
 
+/* A generation that is taken on step by step, beside others of the same context: a scheduler begins one whenever
+ * it likes and steps all that are not finished. */
+typedef struct youtu_generator youtu_generator;
+
+/* Begins what youtu_generate does, in a sequence that no other generator has; computes nothing yet. Prompt,
+ * sampler, context, and what the options point to, live until the generator is freed.
+ *
+ * *generator: free with youtu_generator_free. Errors: ARGUMENT, MEMORY. (A prompt that does not fit, or a guide's
+ * wrong answer, finishes the generator: youtu_generator_result tells.) */
+YOUTU_API youtu_status youtu_generator_new(youtu_context *context, const youtu_tokenizer *tokenizer,
+                                           int32_t sequence, const int32_t *prompt, size_t n_prompt,
+                                           const youtu_generate_options *options, youtu_sampler *sampler,
+                                           youtu_generator **generator, youtu_error *error);
+
+/* Takes every unfinished generator [count] one batch further, with its callbacks: those that need few rows (the
+ * next token, a few fed tokens, the end of a prompt) in shared batches, and one alone of those that need many (at
+ * most n_batch rows of a prompt, the first in the list), so that a new prompt holds up running answers for one
+ * chunk a step.
+ *
+ * What a generator computes at once, and on the CPU every bit of its logits, does not depend on the others: its
+ * tokens are those of youtu_generate in a context with the same n_batch. (On a GPU the last bits of the logits may
+ * differ.) Only room does: a generator that finds the cache full because of others ends with YOUTU_FINISH_FULL,
+ * so a scheduler begins one when there is room for its prompt and max_tokens beside what the others may take.
+ *
+ * An error in the work of one generator finishes that one alone (youtu_generator_result). Errors: ARGUMENT
+ * (different contexts, two of one sequence): nothing is done then. */
+YOUTU_API youtu_status youtu_generator_step(youtu_generator *const *generators, size_t count,
+                                            youtu_error *error);
+
+YOUTU_API bool youtu_generator_finished(const youtu_generator *generator);
+
+/* How the generation stands, or ended: the status that youtu_generate would return, with its error. Times are by
+ * the clock, the others' work between included. result (its `size` set by the caller) may be NULL. */
+YOUTU_API youtu_status youtu_generator_result(const youtu_generator *generator, youtu_generation *result,
+                                              youtu_error *error);
+
+/* Ends it, at any time; the sequence keeps its tokens. NULL is accepted. */
+YOUTU_API void youtu_generator_free(youtu_generator *generator);
+
 #ifdef __cplusplus
 }
 #endif

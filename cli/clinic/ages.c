@@ -34,6 +34,7 @@ static enum age_unit read_unit(struct span text, size_t *at, bool *tells_age) {
         enum age_unit unit;
         bool tells_age;
     } UNITS[] = {{"周岁", UNIT_YEAR, true}, {"岁", UNIT_YEAR, true},    {"月龄", UNIT_MONTH, true},
+                 {"y/o", UNIT_YEAR, true},  {"yo", UNIT_YEAR, true},    {"y", UNIT_YEAR, true},
                  {"日龄", UNIT_DAY, true},  {"天龄", UNIT_DAY, true},   {"月", UNIT_MONTH, false},
                  {"天", UNIT_DAY, false},   {"星期", UNIT_WEEK, false}, {"周", UNIT_WEEK, false}};
     for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
@@ -136,6 +137,22 @@ static bool is_age_by_place(const struct passage *passage, size_t at, const stru
     return is_child_before(passage, before) || (ends_with_any(words, SEXES) && at_clause_end(text, end));
 }
 
+/* "女,26,", "71男,", "我爸71,": a number of years between the sex or a person and the clause's end. */
+static bool is_age_beside_person(const struct passage *passage, size_t at, size_t end, double years) {
+    static const char *const SEXES[] = {"男", "女", "男性", "女性", NULL};
+    static const char *const DIVIDING[] = {" ", ",", NULL};
+    static const char *const OLDER[] = {"多", "了", NULL};
+    enum { LEAST = 10, MOST = 110 };
+    struct span text = plain_span(&passage->plain);
+    if (years < LEAST || years > MOST || years != floor(years)) return false;
+    const struct person_mention *person = passage_person(passage, 0, at);
+    size_t behind = skip_any(text, end, OLDER), sex = skip_any(text, end, SEXES);
+    size_t dividing = ends_with_any(span_between(text, 0, at), DIVIDING);
+    bool of_sex = ends_with_any(span_between(text, 0, at - dividing), SEXES) != 0;
+    bool of_person = person && person->end == at && person->person != PERSON_SELF;
+    return (sex > end && at_clause_end(text, sex)) || ((of_sex || of_person) && at_clause_end(text, behind));
+}
+
 /* "今年六十二", "年龄45". */
 static bool is_age_without_unit(struct span text, size_t at, const struct measure *measure) {
     static const char *const WORDS[] = {"今年", "年龄", "年龄:", "年龄是", "年纪", "现年", "年龄 ", NULL};
@@ -176,6 +193,8 @@ bool age_read(const struct passage *passage, size_t at, struct age *age) {
     if (!read_measure(text, at, &measure) || !convert(&measure, age)) return false;
     age->end = measure.end;
     age->past = starts_at(text, measure.end, THEN);
-    if (measure.unit == UNIT_NONE) return is_age_without_unit(text, at, &measure);
+    if (measure.unit == UNIT_NONE)
+        return is_age_without_unit(text, at, &measure) ||
+               is_age_beside_person(passage, at, measure.end, measure.value);
     return measure.tells_age || is_age_by_place(passage, at, &measure);
 }

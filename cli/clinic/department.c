@@ -49,6 +49,22 @@ const struct department *department_find(const struct departments *departments, 
     return NULL;
 }
 
+const struct department *department_nearest(const struct departments *departments, struct span name) {
+    const struct department *nearest = department_find(departments, name);
+    size_t longest = 0;
+    if (nearest) return nearest;
+    for (size_t i = 0; i < departments->count; i++) {
+        const struct department *department = &departments->items[i];
+        for (size_t j = 0; j <= department->aliases.count; j++) {
+            struct span known = span_of(j ? department->aliases.items[j - 1] : department->name);
+            if (known.length <= longest || !span_ends(name, known)) continue;
+            longest = known.length;
+            nearest = department;
+        }
+    }
+    return nearest;
+}
+
 /* Of the most probable disease; a clinic's own knowledge base may name departments that are not known here.
  */
 static const char *of_disease(const struct departments *departments,

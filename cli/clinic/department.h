@@ -26,6 +26,9 @@ bool departments_load(struct departments *departments, struct arena *arena, stru
 /* The department with this name or alias ("心内科": 内科), or NULL. */
 const struct department *department_find(const struct departments *departments, struct span name);
 
+/* The same, or the one with the longest name or alias that this one ends with ("甲状腺外科": 外科). */
+const struct department *department_nearest(const struct departments *departments, struct span name);
+
 /* The department that the findings propose, the first that holds:
  *   儿科    younger than 14
  *   妇产科  pregnant

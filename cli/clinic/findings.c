@@ -1,6 +1,3 @@
-#include "cli/clinic/findings.h"
-
-#include "cli/clinic/ages.h"
 #include "cli/clinic/extraction.h"
 
 const char *sex_name(enum sex sex) {
@@ -38,22 +35,6 @@ bool finding_listed(const struct finding_list *list, size_t symptom) {
 
 /* ---- symptoms */
 
-const struct entity *add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity,
-                                const char *name, size_t start, size_t end) {
-    struct findings *findings = in->findings;
-    struct entity *entities =
-        arena_grow(in->arena, findings->entities, findings->n_entities, sizeof *entities);
-    if (!entities) return NULL;
-    findings->entities = entities;
-    struct span text = passage_source(in->passage, start, end);
-    size_t at = (size_t)(text.data - in->passage->source.data);
-    const char *words = arena_copy(in->arena, text);
-    if (!words) return NULL;
-    entities[findings->n_entities] =
-        (struct entity){kind, polarity, name ? name : words, words, at, at + text.length};
-    return &entities[findings->n_entities++];
-}
-
 static bool add_finding(const struct extraction *in, struct finding_list *list, const char *name,
                         const struct mention *mention) {
     if (finding_listed(list, mention->term)) return true;
@@ -90,40 +71,7 @@ static bool add_symptoms(const struct extraction *in) {
     return true;
 }
 
-/* ---- durations and the chief complaint */
-
-static bool add_duration(const struct extraction *in, size_t start, size_t end, double days) {
-    struct findings *findings = in->findings;
-    struct duration *durations =
-        arena_grow(in->arena, findings->durations, findings->n_durations, sizeof *durations);
-    if (!durations) return false;
-    findings->durations = durations;
-    const char *text = arena_copy(in->arena, passage_source(in->passage, start, end));
-    durations[findings->n_durations++] = (struct duration){text, days};
-    return text != NULL;
-}
-
-static bool add_durations(const struct extraction *in) {
-    for (size_t i = 0; i < in->passage->n_clauses; i++) {
-        struct clause clause = in->passage->clauses[i];
-        struct span text = span_between(plain_span(&in->passage->plain), 0, clause.end);
-        for (size_t at = clause.start; at < clause.end;) {
-            double days;
-            size_t end;
-            struct quantity number;
-            struct age age;
-            if (age_read(in->passage, at, &age)) {
-                at = age.end;
-            } else if (duration_read(text, at, &days, &end)) {
-                if (!add_duration(in, at, end, days)) return false;
-                at = end;
-            } else {
-                at = quantity_read(text, at, &number) ? number.end : at + 1;
-            }
-        }
-    }
-    return true;
-}
+/* ---- the chief complaint */
 
 /* A duration in a doctor's shorthand: "3天", "2周", "半个月" as "15天". */
 static char *shorthand(struct arena *arena, double days) {
@@ -175,87 +123,15 @@ static bool find_severity(const struct extraction *in, const struct lexicon *lex
     return true;
 }
 
-/* ---- the patient */
-
-/* 男 or 女 as a statement on the patient, not in 男朋友 or 女儿. */
-static enum sex find_sex(const struct passage *passage) {
-    static const char *const OTHERS[] = {"朋友", "儿", "友", "婿", "同学", "同事", "生", "人", "的", NULL};
-    static const char *const PEOPLE[] = {"性", "孩", "童", "婴", "士", "患", NULL};
-    static const char *const BEFORE[] = {"患者", "性别", "岁", "月", "月龄", "天", "大",
-                                         "患儿", "本人", "我", "是", "者",   NULL};
-    if (passage->patient_sex) return passage->patient_sex == 'm' ? SEX_MALE : SEX_FEMALE;
-    struct span text = plain_span(&passage->plain);
-    for (size_t at = 0; at < text.length; at++) {
-        struct span rest = span_between(text, at, text.length);
-        enum sex sex = span_starts(rest, span_of("男"))   ? SEX_MALE
-                       : span_starts(rest, span_of("女")) ? SEX_FEMALE
-                                                          : SEX_UNKNOWN;
-        if (sex == SEX_UNKNOWN) continue;
-        struct span after = span_between(rest, strlen("男"), rest.length), before = span_between(text, 0, at);
-        if (starts_with_any(after, OTHERS)) continue;
-        bool starts_clause =
-            at == 0 || (unsigned char)text.data[at - 1] < 0x80 || span_ends(before, span_of("。"));
-        if (starts_with_any(after, PEOPLE) || starts_clause || ends_with_any(before, BEFORE)) return sex;
-    }
-    return SEX_UNKNOWN;
-}
-
-/* The first present age that is not told of another person. */
-static void find_age(const struct passage *passage, struct patient *patient) {
-    struct span text = plain_span(&passage->plain);
-    for (size_t i = 0; i < passage->n_clauses; i++)
-        for (size_t start = passage->clauses[i].start, at = start; at < passage->clauses[i].end;) {
-            struct age age;
-            struct quantity number;
-            if (!age_read(passage, at, &age)) {
-                at = quantity_read(text, at, &number) ? number.end : at + 1;
-                continue;
-            }
-            const struct person_mention *person = passage_person(passage, start, at);
-            at = age.end;
-            if (age.past || (person && person->person != passage->patient)) continue;
-            patient->has_age = true;
-            patient->age = age.value;
-            patient->age_unit = age.unit;
-            return;
-        }
-}
-
-static enum pregnancy find_pregnancy(const struct passage *passage) {
-    static const char *const DENIED[] = {"未怀孕",   "没怀孕",   "没有怀孕", "未孕",
-                                         "否认怀孕", "排除怀孕", NULL};
-    static const char *const EXPECTING[] = {"怀孕", "妊娠", "孕妇", NULL};
-    static const char *const UNSURE[] = {"怀疑怀孕", "是不是怀孕", "会不会怀孕", "备孕",
-                                         "避孕",     "可能怀孕",   "曾怀孕",     NULL};
-    struct span text = plain_span(&passage->plain);
-    if (contains_any(text, UNSURE)) return PREGNANCY_UNKNOWN;
-    if (contains_any(text, DENIED)) return PREGNANCY_NO;
-    if (contains_any(text, EXPECTING)) return PREGNANCY_YES;
-    for (size_t at = 0; (at = span_find(text, span_of("孕"), at)) != SIZE_MAX; at += strlen("孕")) {
-        struct quantity weeks;
-        if (quantity_read(text, at + strlen("孕"), &weeks) &&
-            starts_with_any(span_between(text, weeks.end, text.length),
-                            (const char *const[]){"周", "个月", "月", "+", NULL}))
-            return PREGNANCY_YES;
-    }
-    return PREGNANCY_UNKNOWN;
-}
-
-static void complete_patient(const struct passage *passage, struct patient *patient) {
-    if (!patient->has_age) find_age(passage, patient);
-    if (patient->pregnancy == PREGNANCY_UNKNOWN && patient->sex != SEX_MALE)
-        patient->pregnancy = find_pregnancy(passage);
-    if (patient->sex == SEX_UNKNOWN)
-        patient->sex = patient->pregnancy == PREGNANCY_YES ? SEX_FEMALE : find_sex(passage);
-}
-
 bool findings_extract(const struct passage *passage, const struct kb *kb, const struct lexicon *lexicon,
                       struct arena *arena, struct patient *patient, struct findings *findings) {
     *findings = (struct findings){.vitals = vitals_read(plain_span(&passage->plain))};
     struct extraction in = {passage, kb, arena, findings, {0}};
     complete_patient(passage, patient);
-    return mentions_find(passage, &kb->symptoms, arena, &in.symptoms) && add_symptoms(&in) &&
-           add_durations(&in) && name_chief_complaint(&in) && add_sites(&in) &&
-           add_present_terms(&in, &lexicon->qualities, &findings->qualities) && find_severity(&in, lexicon) &&
-           add_triggers(&in) && add_backgrounds(&in);
+    bool read = mentions_find(passage, &kb->symptoms, arena, &in.symptoms) && add_symptoms(&in) &&
+                add_durations(&in) && name_chief_complaint(&in) && add_sites(&in) &&
+                add_present_terms(&in, &lexicon->qualities, &findings->qualities) &&
+                find_severity(&in, lexicon) && add_triggers(&in) && add_background(&in, kb, lexicon);
+    sort_entities(findings);
+    return read;
 }

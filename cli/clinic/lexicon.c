@@ -2,13 +2,11 @@
 
 #include <stddef.h>
 
-static const char *const FIELDS[] = {"schema",           "classes",    "symptoms",      "sites",
-                                     "qualities",        "severities", "triggers",      "drugs",
-                                     "conditions",       "body_parts", "infixes",       "decoys",
-                                     "subjects",         "sides",      "positions",     "worse",
-                                     "better",           "not_better", "trigger_links", "trigger_openings",
-                                     "no_triggers",      "drug_forms", "taking",        "allergy_openings",
-                                     "allergy_closings", NULL};
+static const char *const FIELDS[] = {
+    "schema",    "classes",    "symptoms",   "sites",      "qualities",     "severities",       "triggers",
+    "drugs",     "conditions", "body_parts", "infixes",    "decoys",        "subjects",         "sides",
+    "positions", "worse",      "better",     "not_better", "trigger_links", "trigger_openings", "no_triggers",
+    NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
 static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", "event", NULL};
 
@@ -156,10 +154,6 @@ static const struct {
     {"trigger_links", offsetof(struct lexicon, trigger_links)},
     {"trigger_openings", offsetof(struct lexicon, trigger_openings)},
     {"no_triggers", offsetof(struct lexicon, no_triggers)},
-    {"drug_forms", offsetof(struct lexicon, drug_forms)},
-    {"taking", offsetof(struct lexicon, taking)},
-    {"allergy_openings", offsetof(struct lexicon, allergy_openings)},
-    {"allergy_closings", offsetof(struct lexicon, allergy_closings)},
 };
 
 /* Plain lists of patterns. */

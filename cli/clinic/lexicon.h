@@ -29,10 +29,6 @@ struct lexicon {
     const char *const *trigger_links;    /* between a trigger and the change */
     const char *const *trigger_openings; /* before a trigger */
     const char *const *no_triggers;      /* what holds one of them is no trigger */
-    const char *const *drug_forms;       /* the ends of drugs' names: 沙坦, 胶囊 */
-    const char *const *taking;           /* before a drug's name: 吃, 口服 */
-    const char *const *allergy_openings; /* before an allergen: 对 */
-    const char *const *allergy_closings; /* behind one: 药物, 有点 */
     struct scope scope;                  /* negation and its reach */
 };
 

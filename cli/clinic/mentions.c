@@ -258,7 +258,7 @@ static void judge(const struct judging *judging, size_t i, struct mention *menti
     if (mention->polarity == POLARITY_DENIED || mention->polarity == POLARITY_UNCERTAIN) {
         if (from != SIZE_MAX) mention->shown_start = from;
         if (until != SIZE_MAX) mention->shown_end = until;
-        mention->from_denying = from == SIZE_MAX && until == SIZE_MAX;
+        mention->from_denying = from == SIZE_MAX && until == SIZE_MAX && !mention->denied_inside;
     } else {
         mention->shown_start =
             skip_back(judging, clause_of(judging, i).start, mention->start, judging->scope->adverbs);

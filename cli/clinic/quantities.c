@@ -52,12 +52,16 @@ static double read_numeral(struct span text, size_t *at) {
 
 /* "三十五", "十几", and two digits in a row as a range ("两三" is 2.5). */
 static bool read_numerals(struct span text, size_t at, struct quantity *quantity) {
-    double total = 0, digit = -1, value, low = -1;
+    double total = 0, digit = -1, value, low = -1, scale = 1;
     size_t start = at;
     while ((value = read_numeral(text, &at)) >= 0) {
         if (value >= 10) {
             total += (digit < 0 ? 1 : digit) * value;
             digit = -1;
+            scale = value / 10;
+        } else if (value == 0) {
+            digit = 0;
+            scale = 1;
         } else if (digit > 0) {
             low = digit;
             digit = value;
@@ -66,7 +70,8 @@ static bool read_numerals(struct span text, size_t at, struct quantity *quantity
         }
     }
     if (at == start) return false;
-    double high = total + (digit < 0 ? 0 : digit);
+    /* "一百六" is 160. */
+    double high = total + (digit < 0 ? 0 : digit * scale);
     *quantity = (struct quantity){low < 0 ? high : (total + low + high) / 2, at};
     if (has(text, at, "几")) *quantity = (struct quantity){high + 5, at + strlen("几")};
     return true;
@@ -94,6 +99,8 @@ bool quantity_read(struct span text, size_t at, struct quantity *quantity) {
 }
 
 /* ---- durations */
+
+enum { VAGUE_YEARS = 4 };
 
 static const struct unit {
     const char *word;
@@ -123,7 +130,7 @@ static const struct unit *read_unit(struct span text, size_t at) {
 }
 
 /* "一天三次", "2天拉了5回": a rate, not a duration. */
-static bool is_rate(struct span text, size_t end) {
+static bool is_counted(struct span text, size_t end) {
     static const char *const COUNTED[] = {"次", "回", "趟", "顿", "片", "粒", "支", "包", "杯", NULL};
     static const size_t REACH_BYTES = 6;
     for (size_t at = end; at < text.length && at <= end + REACH_BYTES; at++) {
@@ -136,13 +143,88 @@ static bool is_rate(struct span text, size_t end) {
     return false;
 }
 
+/* "一天比一天重", "一天两大壶", "一分钟54". */
+static bool is_one_of_many(struct span text, double value, const struct unit *unit, size_t end) {
+    static const char *const COMPARED[] = {"比一", "就", "都", "只", "才", "要",
+                                           "拉",   "尿", "吃", "喝", NULL};
+    static const char *const WHOLE[] = {"一夜", "一宿", "一晚", "半", NULL};
+    struct quantity number;
+    if (value != 1 || unit->days > 1 || skip_any(text, end, WHOLE) > end) return false;
+    return skip_any(text, end, COMPARED) > end || quantity_read(text, end, &number);
+}
+
+/* How long an attack, a night's sleep or a wait is, not the complaint. */
+static bool is_length_of_part(struct span text, const struct unit *unit, size_t at, size_t end) {
+    static const char *const BEFORE[] = {"睡",   "站",     "坐",   "歇",   "一下", "每次", "餐后",
+                                         "饭后", "憋",     "走",   "一阵", "每回", "歇了", "坐了",
+                                         "站了", "睡不了", "只睡", "能睡", NULL};
+    static const char *const BEHIND[] = {"睡不着", "才睡", "才能睡", "就好", "就过去", "才缓过来", NULL};
+    bool briefly = unit->days < 1.0 / 1440 && !has(text, end, "了");
+    bool in_a_day = unit->days <= 1;
+    return briefly || (in_a_day && (ends_before(text, at, BEFORE) || skip_any(text, end, BEHIND) > end));
+}
+
+/* "第五天" of the complaint, not of the cycle or after a birth. */
+static bool is_day_of_other_count(struct span text, size_t at, const struct unit *unit) {
+    static const char *const ORDINAL[] = {"第", NULL};
+    static const char *const COUNTS[] = {"产后", "月经", "周期", "孕", "妊娠", "来月经", "经期", NULL};
+    size_t length = ends_with_any(span_between(text, 0, at), ORDINAL);
+    return length && (strcmp(unit->word, "天") != 0 || ends_before(text, at - length, COUNTS));
+}
+
+/* Spoken lengths that hold no number. */
+static bool read_spoken_length(struct span text, size_t at, double *days, size_t *end) {
+    static const struct {
+        const char *word;
+        double days;
+    } LENGTHS[] = {{"个把月", 30},  {"成个月", 30}, {"整月", 30},          {"仨月", 90},
+                   {"俩月", 60},    {"半拉月", 15}, {"个把星期", 7},       {"个把礼拜", 7},
+                   {"成个星期", 7}, {"成日", 1},    {"个把小时", 1.0 / 24}};
+    for (size_t i = 0; i < sizeof LENGTHS / sizeof *LENGTHS; i++)
+        if (has(text, at, LENGTHS[i].word)) {
+            *days = LENGTHS[i].days;
+            *end = at + strlen(LENGTHS[i].word);
+            return true;
+        }
+    return false;
+}
+
+bool onset_read(struct span text, size_t at, double *days, size_t *end) {
+    static const struct {
+        const char *word;
+        double days;
+        bool counts_from; /* only with 起 or 开始 behind */
+    } POINTS[] = {{"大前天", 3, false},      {"前天", 2, false},         {"前日", 2, false},
+                  {"前儿", 2, false},        {"昨天夜里", 0.5, false},   {"昨天半夜", 0.5, false},
+                  {"昨天晚上", 0.5, false},  {"昨天后半夜", 0.5, false}, {"昨天傍晚", 0.75, false},
+                  {"昨天下午", 0.75, false}, {"昨晚", 0.5, false},       {"昨夜", 0.5, false},
+                  {"昨儿晚上", 0.5, false},  {"昨儿夜里", 0.5, false},   {"昨天", 1, false},
+                  {"昨日", 1, false},        {"昨儿", 1, false},         {"昨起", 1, false},
+                  {"上周", 7, true},         {"上礼拜", 7, true},        {"上个礼拜", 7, true},
+                  {"上星期", 7, true},       {"上个星期", 7, true},      {"上个月", 30, true}};
+    static const char *const SINCE[] = {"起", "开始", NULL};
+    enum { REACH_BYTES = 15 };
+    size_t longest = 0;
+    for (size_t i = 0; i < sizeof POINTS / sizeof *POINTS; i++) {
+        size_t length = strlen(POINTS[i].word), after = at + length;
+        if (length <= longest || !has(text, at, POINTS[i].word)) continue;
+        size_t reach = text.length - after > REACH_BYTES ? after + REACH_BYTES : text.length;
+        if (POINTS[i].counts_from && !contains_any(span_between(text, after, reach), SINCE)) continue;
+        longest = length;
+        *days = POINTS[i].days;
+        *end = after;
+    }
+    return longest != 0;
+}
+
 bool duration_read(struct span text, size_t at, double *days, size_t *end) {
-    static const char *const NOT_LASTING[] = {"每", "隔",   "孕",   "妊娠", "第", "月",
-                                              "年", "每次", "术后", "周岁", NULL};
+    static const char *const NOT_LASTING[] = {"每",   "隔",   "孕", "妊娠", "月", "年",
+                                              "每次", "周岁", "+",  "身高", NULL};
     static const char *const MORE[] = {"多", "来", "余", NULL};
     static const char *const AFTER_UNIT[] = {"多", "余", "来", "左右", NULL};
     static const char *const PIECE[] = {"个", "整", NULL};
     struct quantity quantity;
+    if (read_spoken_length(text, at, days, end)) return true;
     if (!quantity_read(text, at, &quantity) || ends_before(text, at, NOT_LASTING)) return false;
     size_t next = skip_any(text, quantity.end, (const char *const[]){" ", NULL});
     next = skip_any(text, next, MORE);
@@ -157,21 +239,52 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
     size_t after = unit_at + strlen(unit->word);
     bool half_more = has(text, after, "半") && !has(text, after, "半夜");
     after = skip_any(text, half_more ? after + strlen("半") : after, AFTER_UNIT);
-    if (is_rate(text, after)) return false;
-    *days = (quantity.value + (half || half_more ? 0.5 : 0)) * unit->days;
+    if (is_counted(text, after) || is_one_of_many(text, quantity.value, unit, after) ||
+        is_length_of_part(text, unit, at, after) || is_day_of_other_count(text, at, unit))
+        return false;
+    /* "好几年" stands for its middle; shorter vague spans tell too little. */
+    bool years = isnan(quantity.value) && strcmp(unit->word, "年") == 0;
+    *days = ((years ? VAGUE_YEARS : quantity.value) + (half || half_more ? 0.5 : 0)) * unit->days;
     *end = after;
     return true;
 }
 
 /* ---- vital signs */
 
+static const char *const BLANK[] = {" ", NULL};
+
+/* A measured number: digits or numerals, with the tenths behind 度 or 点 ("38度5", "三十八点五"). */
+static bool read_measured(struct span text, size_t at, struct quantity *number) {
+    if (at >= text.length || utf8_continues(text.data[at])) return false;
+    if (!read_digits(text, at, number) && !read_numerals(text, at, number)) return false;
+    struct quantity tenths;
+    size_t behind = skip_any(text, number->end, (const char *const[]){"度", "点", NULL});
+    if (behind == number->end) return true;
+    if (has(text, behind, "半")) {
+        number->value += 0.5;
+    } else if ((read_digits(text, behind, &tenths) || read_numerals(text, behind, &tenths)) &&
+               tenths.value >= 1 && tenths.value <= 9 && !read_unit(text, tenths.end)) {
+        number->value += tenths.value / 10;
+    }
+    return true;
+}
+
+/* What is counted or lasts is no measurement: "心跳快30年", "呼吸十分困难". */
+static bool measures_other(struct span text, size_t end) {
+    static const char *const OTHER[] = {"个",   "岁",   "分困难", "分",   "多年",
+                                        "余年", "来年", "多天",   "几年", NULL};
+    return read_unit(text, end) || skip_any(text, end, OTHER) > end;
+}
+
 /* The first number that follows one of the words with nothing but a few words of measure between; NAN when
  * there is none. *at: where to look from, moved behind the number. */
 static double number_after(struct span text, const char *const *words, size_t *at, double least,
                            double most) {
-    static const char *const BETWEEN[] = {" ",    ":",  "=",    "约",   "大约", "大概", "为",   "是",
-                                          "到",   "有", "在",   "达",   "快",   "了",   "最高", "最低",
-                                          "只有", "测", "升至", "降到", "(",    NULL};
+    static const char *const BETWEEN[] = {
+        " ",      ":",  "=",  "约",   "大约", "大概",   "为",   "是",     "到",   "有", "在",
+        "达",     "快", "了", "最高", "最低", "只有",   "测",   "升至",   "降到", "(",  "慢",
+        "都",     "才", "量", "数",   "跳",   "也",     "测出", "量出来", "掉到", "剩", "一分钟",
+        "每分钟", "得", "就", "着",   "自测", "差不多", "过",   NULL};
     for (; *at < text.length; (*at)++) {
         size_t length = starts_with_any(span_between(text, *at, text.length), words);
         bool inside_word = *at > 0 && text.data[*at] >= 'a' && text.data[*at] <= 'z' &&
@@ -180,7 +293,8 @@ static double number_after(struct span text, const char *const *words, size_t *a
         size_t number_at = *at + length, skipped;
         while ((skipped = skip_any(text, number_at, BETWEEN)) > number_at) number_at = skipped;
         struct quantity number;
-        if (read_digits(text, number_at, &number) && number.value >= least && number.value <= most) {
+        if (read_measured(text, number_at, &number) && number.value >= least && number.value <= most &&
+            !measures_other(text, number.end)) {
             *at = number.end;
             return number.value;
         }
@@ -189,51 +303,84 @@ static double number_after(struct span text, const char *const *words, size_t *a
     return NAN;
 }
 
+/* "37.8" with nothing that says what it is, in a text that speaks of fever: one decimal, no other unit. */
+static bool is_bare_temperature(struct span text, size_t at, const struct quantity *number) {
+    static const char *const OTHERS[] = {"血糖", "血钾", "尿酸", "体重",     "白细胞", "糖化",
+                                         "空腹", "餐后", "肌酐", "血红蛋白", "身高",   NULL};
+    static const char *const BEHIND[] = {",",  ";", " ",    "。",   "、", "!",  "?",  ")",
+                                         "\n", "…", "上下", "左右", "多", "了", "又", NULL};
+    enum { NEAR_BYTES = 24 };
+    size_t near = at > NEAR_BYTES ? at - NEAR_BYTES : 0;
+    bool tenths = number->end - at == 4 && text.data[at + 2] == '.';
+    bool ends = number->end == text.length || skip_any(text, number->end, BEHIND) > number->end ||
+                (has(text, number->end, ".") &&
+                 !(number->end + 1 < text.length && is_digit(text.data[number->end + 1])));
+    return tenths && ends && number->value >= 35.5 && number->value <= 42 &&
+           !contains_any(span_between(text, near, at), OTHERS);
+}
+
 static double highest_temperature(struct span text) {
     static const char *const DEGREES[] = {"℃", "°c", "度", "摄氏度", NULL};
-    static const char *const WORDS[] = {"体温", "烧到", "高烧", "低烧", "发烧",
-                                        "发热", "高热", "低热", "t",    NULL};
+    static const char *const WORDS[] = {"体温", "烧到", "量了", "高烧", "低烧", "发烧",
+                                        "烧",   "发热", "高热", "低热", "t",    NULL};
+    static const char *const FEVER[] = {"烧", "量了", "热", "温", "寒战", "发冷", "哆嗦", "发抖", "红", NULL};
+    static const char *const NO_BODY[] = {"水温", "室温", "气温", "外面", "弯", "抬", "倾斜", NULL};
+    bool feverish = contains_any(text, FEVER);
     double highest = NAN, value;
     for (size_t at = 0; at < text.length; at++) {
         struct quantity number;
-        if (!read_digits(text, at, &number)) continue;
-        size_t unit = skip_any(text, number.end, (const char *const[]){" ", NULL});
-        if (skip_any(text, unit, DEGREES) > unit && number.value >= 34 && number.value <= 43)
+        if (!read_measured(text, at, &number)) continue;
+        size_t unit = skip_any(text, number.end, BLANK);
+        bool degrees = skip_any(text, unit, DEGREES) > unit && !ends_before(text, at, NO_BODY);
+        if ((degrees || (feverish && is_bare_temperature(text, at, &number))) && number.value >= 34 &&
+            number.value <= 43)
             highest = fmax(highest, number.value);
         at = number.end - 1;
     }
-    for (size_t at = 0; !isnan(value = number_after(text, WORDS, &at, 34, 43));) /* "发热40天" counts days. */
-        if (!read_unit(text, at) && !has(text, at, "岁") && !has(text, at, "个"))
-            highest = fmax(highest, value);
+    for (size_t at = 0; !isnan(value = number_after(text, WORDS, &at, 34, 43));)
+        highest = fmax(highest, value);
     return highest;
 }
 
-/* The first pair "150/95" that is a blood pressure by its word or unit. */
-static void read_blood_pressure(struct span text, struct vitals *vitals) {
+/* "150/95" by its word or unit; "78 46", "130到80" only right behind its word. */
+static bool read_pressures(struct span text, size_t at, struct quantity *high, struct quantity *low) {
     static const char *const WORDS[] = {"血压", "bp", NULL};
     static const char *const UNIT[] = {"mmhg", "毫米汞柱", " mmhg", NULL};
+    static const char *const BETWEEN[] = {"/", " ", "、", "-", "到", "比", NULL};
+    enum { NEAR_BYTES = 24 };
+    if (!read_measured(text, at, high)) return false;
+    size_t more = skip_any(text, high->end, (const char *const[]){"多", NULL});
+    size_t next = skip_any(text, more, BETWEEN);
+    if (next == high->end || !read_measured(text, skip_any(text, next, BLANK), low)) return false;
+    bool plausible = high->value >= 50 && high->value <= 300 && low->value >= 20 && low->value < high->value;
+    bool named = contains_any(span_between(text, at > NEAR_BYTES ? at - NEAR_BYTES : 0, at), WORDS);
+    return plausible && (named || (has(text, high->end, "/") && skip_any(text, low->end, UNIT) > low->end));
+}
+
+/* The first pair that is a blood pressure, or "高压一百六低压九十". */
+static void read_blood_pressure(struct span text, struct vitals *vitals) {
+    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL};
+    static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", "低", NULL};
+    struct quantity high, low;
     for (size_t at = 0; at < text.length; at++) {
-        struct quantity high, low;
-        if (!read_digits(text, at, &high)) continue;
-        size_t start = at;
-        at = high.end - 1;
-        if (!has(text, high.end, "/") || !read_digits(text, high.end + 1, &low)) continue;
-        bool plausible = high.value >= 50 && high.value <= 300 && low.value >= 20 && low.value < high.value;
-        struct span near = span_between(text, start > 24 ? start - 24 : 0, start);
-        bool named = skip_any(text, low.end, UNIT) > low.end;
-        for (const char *const *word = WORDS; *word && !named; word++)
-            named = span_find(near, span_of(*word), 0) != SIZE_MAX;
-        if (!plausible || !named) continue;
-        vitals->systolic = high.value;
-        vitals->diastolic = low.value;
-        return;
+        if (read_pressures(text, at, &high, &low)) {
+            vitals->systolic = high.value;
+            vitals->diastolic = low.value;
+            return;
+        }
+        if (read_measured(text, at, &high)) at = high.end - 1;
     }
+    size_t at = 0;
+    vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300);
+    if (isnan(vitals->systolic)) at = 0;
+    vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200);
 }
 
 struct vitals vitals_read(struct span text) {
     static const char *const HEART_RATE[] = {"心率", "脉搏", "脉率", "心跳", "hr", "p", NULL};
     static const char *const RESPIRATION[] = {"呼吸频率", "呼吸", "rr", "r", NULL};
-    static const char *const OXYGEN[] = {"血氧饱和度", "血氧", "氧饱和度", "氧饱和", "spo2", "sao2", NULL};
+    static const char *const OXYGEN[] = {"血氧饱和度", "血氧", "氧饱和度", "氧饱和", "指脉氧",
+                                         "指氧",       "spo2", "spo₂",     "sao2",   NULL};
     struct vitals vitals = {.temperature_c = highest_temperature(text), .systolic = NAN, .diastolic = NAN};
     read_blood_pressure(text, &vitals);
     size_t at = 0;

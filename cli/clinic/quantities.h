@@ -15,9 +15,13 @@ struct quantity {
 /* Reads a number at text[at]; false when there is none. */
 bool quantity_read(struct span text, size_t at, struct quantity *quantity);
 
-/* A span of time at text[at], in days; NAN days when it is vague ("好几天"). false when there is none there,
+/* A span of time at text[at], in days; NAN days when it is vague ("好几天"), 4 years for "好几年". false when there is none there,
  * or when it does not tell how long something lasted ("每3天", "孕20周", "一天三次"). */
 bool duration_read(struct span text, size_t at, double *days, size_t *end);
+
+/* A point of time at text[at] that tells when something began, as the days since: "昨晚", "前天", "上周五开始".
+ */
+bool onset_read(struct span text, size_t at, double *days, size_t *end);
 
 /* Vital signs; NAN where the text tells none. */
 struct vitals {

@@ -12,7 +12,14 @@ struct redflag_term {
     bool history; /* what was once is still so: cancer, an operation */
 };
 
-enum condition_kind { CONDITION_SIGN, CONDITION_QUANTITY, CONDITION_SEX, CONDITION_PREGNANT };
+enum condition_kind {
+    CONDITION_SIGN,
+    CONDITION_QUANTITY,
+    CONDITION_SEX,
+    CONDITION_PREGNANT,
+    CONDITION_CHILD,
+    CONDITION_ELDER
+};
 enum {
     QUANTITY_AGE,
     QUANTITY_COURSE,

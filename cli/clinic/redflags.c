@@ -140,6 +140,16 @@ static bool is_seen(const struct checking *in, size_t sign, size_t clause) {
     return i < in->n_sightings && in->sightings[i].sign == sign && in->sightings[i].clause <= last;
 }
 
+static bool is_child(const struct checking *in) {
+    double years = in->quantities[QUANTITY_AGE];
+    return isnan(years) ? in->passage->patient == PERSON_CHILD : years < 14;
+}
+
+static bool is_elder(const struct checking *in) {
+    double years = in->quantities[QUANTITY_AGE];
+    return isnan(years) ? in->passage->patient == PERSON_ELDER : years >= 65;
+}
+
 static bool is_so(const struct checking *in, const struct condition *condition, size_t clause) {
     double value;
     switch (condition->kind) {
@@ -148,6 +158,8 @@ static bool is_so(const struct checking *in, const struct condition *condition, 
                (condition->or_over && is_seen(in, condition->sign + in->n_signs, clause));
     case CONDITION_SEX: return in->patient->sex == condition->sex;
     case CONDITION_PREGNANT: return in->patient->pregnancy == PREGNANCY_YES;
+    case CONDITION_CHILD: return is_child(in);
+    case CONDITION_ELDER: return is_elder(in);
     case CONDITION_QUANTITY:
         value = in->quantities[condition->quantity];
         return condition->at_least ? value >= condition->bound : value < condition->bound;

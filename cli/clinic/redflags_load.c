@@ -76,6 +76,8 @@ static bool parse_statement(const struct redflags *redflags, struct span text, s
         return *condition = (struct condition){.kind = CONDITION_SEX, .sex = SEX_MALE}, true;
     if (span_is(text, "女"))
         return *condition = (struct condition){.kind = CONDITION_SEX, .sex = SEX_FEMALE}, true;
+    if (span_is(text, "小儿")) return *condition = (struct condition){.kind = CONDITION_CHILD}, true;
+    if (span_is(text, "老人")) return *condition = (struct condition){.kind = CONDITION_ELDER}, true;
     if (parse_quantity(text, condition)) return true;
     bool or_over = span_starts(text, span_of("~"));
     if (or_over) text = span_between(text, 1, text.length);
@@ -115,9 +117,10 @@ static bool load_alternatives(const struct loading *in, const struct record *ent
             struct span name = take_part(&part, '+');
             struct condition *condition = &conditions[alternative->n_conditions++];
             if (!parse_condition(in->redflags, name, condition))
-                return fail(in->failure, STATUS_INPUT,
-                            "%s:条件“%.*s”应为症状、terms 中的名称、男、女、怀孕,或“体温>=38”一类的比较",
-                            entry->place, (int)name.length, name.data);
+                return fail(
+                    in->failure, STATUS_INPUT,
+                    "%s:条件“%.*s”应为症状、terms 中的名称、男、女、怀孕、小儿、老人,或“体温>=38”一类的比较",
+                    entry->place, (int)name.length, name.data);
         }
     }
     return true;

@@ -191,7 +191,7 @@ bool template_open(const char *department, const char *directory, const struct d
         return refuse_department(department, directory, failure);
     if (!open_named(department, directory, arena, &found, out, failure)) return false;
     if (found) return true;
-    const struct department *known = department_find(departments, span_of(department));
+    const struct department *known = department_nearest(departments, span_of(department));
     if (!known) return refuse_department(department, directory, failure);
     return open_named(known->name, directory, arena, &found, out, failure) &&
            (found || refuse_department(department, directory, failure));

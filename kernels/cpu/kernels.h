@@ -5,7 +5,8 @@
  * Every product in the model is one of two, with activations A in float32 and weights or cached rows B in any
  * dtype: nt:  C[n, m] = A[n, k] B[m, k]^T     (B's rows are along k: a linear map, scores against keys) nn:
  * C[n, m] = A[n, k] B[k, m]       (B's rows are along m: absorbing W_uk, weighted sums of values) An element
- * of C is summed in an order that depends on n, m, k only as a whole call, never on the thread count. */
+ * of C is summed in an order that depends on n, m, k only as a whole call, never on the thread count; up to
+ * SHARED_ROWS rows (backend.h) not on n either. */
 #ifndef KERNELS_CPU_KERNELS_H
 #define KERNELS_CPU_KERNELS_H
 

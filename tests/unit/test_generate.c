@@ -636,6 +636,108 @@ static void arguments_are_checked_and_named(void **state) {
     youtu_context_free(context);
 }
 
+/* ---- several at a time */
+
+enum { SEVERAL = 5 };
+
+static youtu_context *shared_context(int32_t n_tokens) {
+    youtu_context_options options = youtu_context_options_default();
+    options.n_tokens = n_tokens;
+    options.n_sequences = SEVERAL;
+    options.n_batch = 32;
+    options.n_threads = 1;
+    youtu_context *context = NULL;
+    assert_int_equal(youtu_context_new(model, &options, &context, NULL), YOUTU_OK);
+    return context;
+}
+
+/* Generation i has a prompt of its own length, from one row to several chunks. */
+static youtu_generator *begin(youtu_context *context, int32_t i, youtu_sampler *sampler, record *r) {
+    static int32_t prompts[SEVERAL][80];
+    static const size_t lengths[SEVERAL] = {1, 10, 80, 33, 24};
+    for (int32_t k = 0; k < 80; k++) prompts[i][k] = 2 + (k * 7 + i * 31) % (VOCAB - 2);
+    youtu_generate_options options = options_for(r, 12 + i);
+    options.ignore_end = true;
+    youtu_generator *g = NULL;
+    youtu_error error;
+    if (youtu_generator_new(context, tokenizer, i, prompts[i], lengths[i], &options, sampler, &g, &error))
+        fail_msg("%s", error.message);
+    return g;
+}
+
+/* Each begins while the others run; token by token, and bit by bit in its probabilities, it is as it is alone. */
+static void none_depends_on_its_neighbours(void **state) {
+    (void)state;
+    static record alone[SEVERAL], together[SEVERAL];
+    youtu_generator *running[SEVERAL];
+    youtu_sampler *samplers[SEVERAL];
+    youtu_error error;
+    for (int32_t i = 0; i < SEVERAL; i++) {
+        youtu_context *context = shared_context(2048);
+        youtu_sampler *sampler = sampler_at(1);
+        youtu_generator *g = begin(context, i, sampler, &alone[i]);
+        while (!youtu_generator_finished(g)) assert_int_equal(youtu_generator_step(&g, 1, &error), YOUTU_OK);
+        assert_int_equal(youtu_generator_result(g, NULL, &error), YOUTU_OK);
+        youtu_generator_free(g);
+        youtu_sampler_free(sampler);
+        youtu_context_free(context);
+    }
+    youtu_context *context = shared_context(2048);
+    size_t n = 0;
+    for (int32_t turn = 0; turn < 60; turn++) {
+        if (turn % 3 == 0 && n < SEVERAL) {
+            samplers[n] = sampler_at(1);
+            running[n] = begin(context, (int32_t)n, samplers[n], &together[n]);
+            n++;
+        }
+        assert_int_equal(youtu_generator_step(running, n, &error), YOUTU_OK);
+    }
+    for (size_t i = 0; i < SEVERAL; i++) {
+        youtu_generation result = {.size = sizeof result};
+        assert_true(youtu_generator_finished(running[i]));
+        assert_int_equal(youtu_generator_result(running[i], &result, &error), YOUTU_OK);
+        assert_int_equal(result.finish, YOUTU_FINISH_LENGTH);
+        assert_int_equal(together[i].n_events, 12 + (int32_t)i);
+        for (int32_t k = 0; k < together[i].n_events; k++) {
+            assert_int_equal(together[i].events[k].token, alone[i].events[k].token);
+            assert_true(together[i].events[k].log_probability == alone[i].events[k].log_probability);
+        }
+        assert_string_equal(together[i].text, alone[i].text);
+        youtu_generator_free(running[i]);
+        youtu_sampler_free(samplers[i]);
+    }
+    youtu_context_free(context);
+}
+
+/* A prompt that does not fit fails alone; what cannot be stepped together is refused by name. */
+static void errors_are_the_ones_that_have_them(void **state) {
+    (void)state;
+    static record r[3];
+    youtu_context *context = shared_context(64), *other = shared_context(64);
+    youtu_sampler *samplers[] = {sampler_at(1), sampler_at(1), sampler_at(1)};
+    youtu_generator *both[] = {begin(context, 1, samplers[0], &r[0]), begin(context, 2, samplers[1], &r[1])};
+    youtu_error error;
+    assert_true(youtu_generator_finished(both[1]));
+    assert_int_equal(youtu_generator_result(both[1], NULL, &error), YOUTU_E_FULL);
+    while (!youtu_generator_finished(both[0]))
+        assert_int_equal(youtu_generator_step(both, 2, &error), YOUTU_OK);
+    assert_int_equal(youtu_generator_result(both[0], NULL, &error), YOUTU_OK);
+    assert_int_equal(r[0].n_events, 13);
+    youtu_generator *foreign = begin(other, 0, samplers[2], &r[2]);
+    assert_int_equal(youtu_generator_step((youtu_generator *[]){both[0], foreign}, 2, &error),
+                     YOUTU_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "different contexts"));
+    assert_int_equal(youtu_generator_step((youtu_generator *[]){foreign, foreign}, 2, &error),
+                     YOUTU_E_ARGUMENT);
+    assert_non_null(strstr(error.message, "both have sequence 0"));
+    youtu_generator_free(NULL);
+    youtu_generator_free(foreign);
+    for (size_t i = 0; i < 2; i++) youtu_generator_free(both[i]);
+    for (size_t i = 0; i < 3; i++) youtu_sampler_free(samplers[i]);
+    youtu_context_free(context);
+    youtu_context_free(other);
+}
+
 static int open_model(void **state) {
     (void)state;
     youtu_error error;
@@ -673,6 +775,8 @@ int main(void) {
         cmocka_unit_test(text_is_the_detokenized_answer),
         cmocka_unit_test(stop_strings_cut_the_text_anywhere),
         cmocka_unit_test(arguments_are_checked_and_named),
+        cmocka_unit_test(none_depends_on_its_neighbours),
+        cmocka_unit_test(errors_are_the_ones_that_have_them),
     };
     return cmocka_run_group_tests(tests, open_model, close_model);
 }

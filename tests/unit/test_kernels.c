@@ -1,6 +1,7 @@
 /* Every instruction set's kernels against the portable definition: odd sizes, strides, misaligned operands,
  * denormal and large values; each buffer ends at a page that may not be touched. */
 #include "kernels/cpu/kernels.h"
+#include "libyoutu/backend.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -177,6 +178,44 @@ static void test_pieces(void **unused) {
     free(b);
 }
 
+/* Up to SHARED_ROWS rows each comes out bit by bit as it does alone, whatever the width of the pieces. */
+static void test_rows_do_not_see_each_other(void **unused) {
+    (void)unused;
+    enum { MOST_M = 48 * 4 + 35, MOST_K = 4100, PIECE = 48 };
+    const int32_t ks[] = {12, 16, 65, 128, 300, MOST_K}, ns[] = {2, 3, 5, 6, 8, 23, SHARED_ROWS};
+    float *a = malloc(SHARED_ROWS * MOST_K * sizeof *a),
+          *scratch = malloc(PRODUCT_SCRATCH_FLOATS * sizeof *scratch);
+    float *alone = malloc(SHARED_ROWS * MOST_M * sizeof *alone),
+          *shared = malloc(SHARED_ROWS * MOST_M * sizeof *shared);
+    float *b = malloc((size_t)MOST_M * MOST_K * sizeof *b); /* of any type */
+    assert_true(a && scratch && alone && shared && b);
+    fill(a, SHARED_ROWS * MOST_K);
+    for (size_t v = 0; v < sizeof variants / sizeof *variants; v++)
+        for (int shape = 0; shape < 6 * 7 * 2 * 3 && variants[v]->supported(); shape++) {
+            int32_t k = ks[shape % 6], n = ns[shape / 6 % 7];
+            bool transposed = shape / 42 % 2;
+            dtype type = (dtype)(shape / 84);
+            size_t stride = transposed ? (size_t)k : MOST_M;
+            product_fn product = transposed ? variants[v]->product_nt : variants[v]->product_nn;
+            fill_stored(b, type, (size_t)MOST_M * (size_t)k);
+            for (int32_t first = 0; first < MOST_M; first += PIECE) {
+                operand part = {element_at(b, type, (size_t)first * (transposed ? stride : 1)), type, stride};
+                for (int32_t r = 0; r < n; r++)
+                    product(1, MOST_M - first < PIECE ? MOST_M - first : PIECE, k, a + (size_t)r * (size_t)k,
+                            (size_t)k, part, alone + (size_t)r * MOST_M + first, MOST_M, false, scratch);
+            }
+            product(n, MOST_M, k, a, (size_t)k, (operand){b, type, stride}, shared, MOST_M, false, scratch);
+            if (memcmp(alone, shared, (size_t)n * MOST_M * sizeof *alone) != 0)
+                fail_msg("%s %s type %d n %d k %d: a row differs", variants[v]->name,
+                         transposed ? "nt" : "nn", (int)type, n, k);
+        }
+    free(a);
+    free(scratch);
+    free(alone);
+    free(shared);
+    free(b);
+}
+
 /* ---- conversions ---- */
 
 /* Every half-precision number to float and back; every float between two of them to the nearest, ties to
@@ -307,8 +346,10 @@ static void test_exp(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_products),    cmocka_unit_test(test_long_rows),
-                                       cmocka_unit_test(test_pieces),      cmocka_unit_test(test_conversions),
-                                       cmocka_unit_test(test_elementwise), cmocka_unit_test(test_exp)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_products),    cmocka_unit_test(test_long_rows),
+        cmocka_unit_test(test_pieces),      cmocka_unit_test(test_rows_do_not_see_each_other),
+        cmocka_unit_test(test_conversions), cmocka_unit_test(test_elementwise),
+        cmocka_unit_test(test_exp)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

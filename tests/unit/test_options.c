@@ -33,7 +33,7 @@ static void test_defaults(void **state) {
     assert_null(options.model);
     assert_string_equal(options.device, "auto");
     assert_int_equal(options.weights, YOUTU_WEIGHTS_AUTO);
-    assert_null(options.department); /* proposed */
+    assert_null(options.department);
     assert_int_equal(options.max_tokens, 512);
     assert_true(options.confidence == 0.5);
     assert_true(isnan(options.temperature) && isnan(options.repetition_penalty));
@@ -105,8 +105,8 @@ static void test_refusals(void **state) {
         {"--temperature nan x", "--temperature:“nan”无效,应为 0 到 10 的数"},
         {"--temperature -0.5 x", "--temperature:“-0.5”无效,应为 0 到 10 的数"},
         {"--confidence 1.5 x", "--confidence:“1.5”无效,应为 0 到 1 的数"},
-        {"--age 200 x", "--age:“200”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
-        {"--age 3周 x", "--age:“3周”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月或 0-1000 天"},
+        {"--age 200 x", "--age:“200”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月、0-142 周或 0-1000 天"},
+        {"--age 3年 x", "--age:“3年”无效,应为 整数加单位:0-130 岁(可省略“岁”)、0-240 月、0-142 周或 0-1000 天"},
         {"--sex x x", "--sex:“x”无效,应为 男 或 女"},
         {"--format pdf x", "--format:“pdf”无效,应为 text|json|xml|fhir|hl7(本版本的格式)"},
         {"--dtype int8 x", "--dtype:“int8”无效,应为 auto|bf16|fp16(本版本的类型)"},
@@ -117,8 +117,8 @@ static void test_refusals(void **state) {
         {"-x x", "不认识或有歧义的选项 -x;--help 列出全部选项"},
         {"头痛 恶心", "只接受一段 TEXT,请用引号括起;多出“恶心”"},
         {"chat 头痛", "chat 之后多出“头痛”"},
-        {"serve", "本版本没有 serve 命令;可用:[TEXT]、chat、batch、info"},
-        {"serve --quiet", "本版本没有 serve 命令;可用:[TEXT]、chat、batch、info"},
+        {"batch", "本版本没有 batch 命令;可用:[TEXT]、chat、info"},
+        {"serve --quiet", "本版本没有 serve 命令;可用:[TEXT]、chat、info"},
         {"info --format json", "--format 不用于 info"},
         {"chat --rules-only", "--rules-only 不用于 chat"},
         {"--lora :0.5 x", "--lora:“:0.5”无效,应为 目录,或 目录:强度(-100 到 100 的数)"},

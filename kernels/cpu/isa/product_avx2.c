@@ -1,8 +1,9 @@
 /* The two products with AVX2 and FMA; formulas in kernels.h.
  *
  * Few rows (decoding): dot products along k. B is streamed once from memory, 2 bytes a weight, and converted
- * in registers; up to 4 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
- * row, so the limit is the memory: weights x 2 bytes / bandwidth.
+ * in registers; 2 rows of A share a loaded row of B, more rows find it in L1. A weight costs one FMA a
+ * row, so the limit is the memory: weights x 2 bytes / bandwidth. Up to SHARED_ROWS rows each element is summed
+ * in the order of a single row, so that what other rows a batch holds changes no bit of it.
  *
  * Many rows (prefill): C in tiles of 6 x 16, twelve accumulators, so that two loads of B and six broadcasts
  * of A feed twelve FMAs. For a block of KC along k, A is packed as [n / 6][KC][6] (270 KB at 264 rows: L2)
@@ -12,15 +13,19 @@
  * 8 is loaded into zeroed registers. Nothing past an operand's end is read. */
 #include "vector_avx2.h"
 
-#define KC 256      /* depth of a packed block */
-#define NB 264      /* rows of A in a packed block, a multiple of MR */
-#define MR 6        /* rows of a tile */
-#define NR 16       /* columns of a tile */
-#define FEW_ROWS 24 /* up to here packing costs more than it saves */
+#include "libyoutu/backend.h"
+
+#define KC 256               /* depth of a packed block */
+#define NB 264               /* rows of A in a packed block, a multiple of MR */
+#define MR 6                 /* rows of a tile */
+#define NR 16                /* columns of a tile */
+#define FEW_ROWS SHARED_ROWS /* up to here packing costs more than it saves */
 #define LONG_ROW \
-    4096 /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
-#define FAR_ROWS \
-    6 /* rows of B that then share it; divides the pieces of linear.c, so that no sum depends on them */
+    4096           /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
+#define FAR_ROWS 6 /* rows of B that then share it */
+#define FAR_GROUP 48   /* divides the pieces of linear.c, so that no sum depends on them */
+#define NEAR_ROWS 2 /* rows of A that share a loaded row of B: three would spill */
+#define NEAR_COLUMNS 4 /* and rows of B that share those of A, where each has one chain */
 
 _Static_assert(PRODUCT_SCRATCH_FLOATS >= KC * (NB + NR),
                "scratch holds a packed block of A and a panel of B");
@@ -180,61 +185,51 @@ static void product_packed(bool transposed, int32_t n, int32_t m, int32_t k, con
 
 /* ---- few rows, nt: dot products ---- */
 
-/* C [rows <= 4, cols] of dot products along k. With one row, two chains a column hide the FMA's latency. */
+/* C [rows <= 2, cols <= 4] of dot products along k, rows x cols at most 6. Two chains an element hide the FMA's
+ * latency for one row; two rows have them too, for the same sums. */
 INLINE void dots(const int rows, const int cols, dtype type, int32_t k, const float *a, size_t lda,
                  const void *b, size_t ldb, float *c, size_t ldc, bool add) {
-    __m256 sum[4][4], odd[4];
+    __m256 sum[2][4], odd[2][4];
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < cols; j++) sum[i][j] = _mm256_setzero_ps();
-    for (int j = 0; j < cols; j++) odd[j] = _mm256_setzero_ps();
+        for (int j = 0; j < cols; j++) sum[i][j] = odd[i][j] = _mm256_setzero_ps();
     int32_t x = 0;
-    if (rows == 1)
-        for (; x + 16 <= k; x += 16) {
-            __m256 a0 = _mm256_loadu_ps(a + x), a1 = _mm256_loadu_ps(a + x + 8);
-            for (int j = 0; j < cols; j++) {
-                const void *at = element_at(b, type, (size_t)j * ldb + (size_t)x);
-                sum[0][j] = _mm256_fmadd_ps(a0, load8(at, type), sum[0][j]);
-                odd[j] = _mm256_fmadd_ps(a1, load8(element_at(at, type, 8), type), odd[j]);
+    for (; x + 16 <= k; x += 16)
+        for (int j = 0; j < cols; j++) {
+            const void *at = element_at(b, type, (size_t)j * ldb + (size_t)x);
+            __m256 b0 = load8(at, type), b1 = load8(element_at(at, type, 8), type);
+            for (int i = 0; i < rows; i++) {
+                const float *ai = a + (size_t)i * lda + (size_t)x;
+                sum[i][j] = _mm256_fmadd_ps(_mm256_loadu_ps(ai), b0, sum[i][j]);
+                odd[i][j] = _mm256_fmadd_ps(_mm256_loadu_ps(ai + 8), b1, odd[i][j]);
             }
         }
-    for (; x + 8 <= k; x += 8) {
-        __m256 bj[4];
-        for (int j = 0; j < cols; j++) bj[j] = load8(element_at(b, type, (size_t)j * ldb + (size_t)x), type);
-        for (int i = 0; i < rows; i++) {
-            __m256 ai = _mm256_loadu_ps(a + (size_t)i * lda + (size_t)x);
-            for (int j = 0; j < cols; j++) sum[i][j] = _mm256_fmadd_ps(ai, bj[j], sum[i][j]);
-        }
-    }
-    if (x < k)
+    for (; x < k; x += 8) {
+        size_t left = k - x < 8 ? (size_t)(k - x) : 8;
         for (int j = 0; j < cols; j++) {
-            __m256 bj = load_part(element_at(b, type, (size_t)j * ldb + (size_t)x), type, (size_t)(k - x));
+            __m256 bj = load_part(element_at(b, type, (size_t)j * ldb + (size_t)x), type, left);
             for (int i = 0; i < rows; i++) {
-                __m256 ai = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, (size_t)(k - x));
+                __m256 ai = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, left);
                 sum[i][j] = _mm256_fmadd_ps(ai, bj, sum[i][j]);
             }
         }
+    }
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++) {
             float *out = c + (size_t)i * ldc + j;
-            float value = sum8(rows == 1 ? _mm256_add_ps(sum[i][j], odd[j]) : sum[i][j]);
+            float value = sum8(_mm256_add_ps(sum[i][j], odd[i][j]));
             *out = add ? *out + value : value;
         }
 }
 
-/* Rows in fours, so that each group of B's rows comes from memory for the first and from L1 for the others.
+/* Rows in twos, so that each group of B's rows comes from memory for the first and from L1 for the others.
  */
 INLINE void dots_group(const int cols, dtype type, int32_t n, int32_t k, const float *a, size_t lda,
                        const void *b, size_t ldb, float *c, size_t ldc, bool add) {
-    for (; n >= 4; n -= 4, a += 4 * lda, c += 4 * ldc) dots(4, cols, type, k, a, lda, b, ldb, c, ldc, add);
-    switch (n) {
-    case 3: dots(3, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
-    case 2: dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
-    case 1: dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add); break;
-    default: break;
-    }
+    for (; n >= 2; n -= 2, a += 2 * lda, c += 2 * ldc) dots(2, cols, type, k, a, lda, b, ldb, c, ldc, add);
+    if (n == 1) dots(1, cols, type, k, a, lda, b, ldb, c, ldc, add);
 }
 
-/* Three of B's rows at a time (12 accumulators with four rows of A), four for a single row of A. */
+/* Three of B's rows at a time (12 accumulators with two rows of A), four for a single row of A. */
 INLINE void product_dots(dtype type, int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b,
                          float *c, size_t ldc, bool add) {
     int32_t j = 0;
@@ -251,7 +246,7 @@ INLINE void product_dots(dtype type, int32_t n, int32_t m, int32_t k, const floa
                    ldc, add);
 }
 
-/* ---- one row of A over BF16: decoding ----
+/* ---- few rows of A over BF16: decoding ----
  *
  * A load of 32 bytes gives 16 weights: the even ones shifted up, the odd ones with the even ones masked off;
  * A is split the same way beforehand. Fewer instructions a byte leave more loads in flight. B is read as few
@@ -277,10 +272,10 @@ static void split_even_odd(int32_t k, const float *a, float *out) {
     }
 }
 
-/* Dot products of A with `rows` rows of B, `step` elements apart; results c_step apart. A single row has four
+/* Dot products of A with `rows` rows of B, `ldb` elements apart; results c_step apart. A single row has four
  * chains to hide the FMA's latency, six have one each. */
 INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float *a, const uint16_t *b,
-                      size_t step, float *c, size_t c_step, bool add) {
+                      size_t ldb, float *c, size_t c_step, bool add) {
     const int chains = rows == 1 ? 4 : 1, unroll = rows == 1 ? 32 : 16;
     __m256 sum[FAR_ROWS * 4];
     for (int i = 0; i < rows * chains; i++) sum[i] = _mm256_setzero_ps();
@@ -290,7 +285,7 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
             __m256 even = _mm256_loadu_ps(split + x + h), odd = _mm256_loadu_ps(split + x + h + 8);
 #pragma GCC unroll 6
             for (int r = 0; r < rows; r++) {
-                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)r * step + x + h));
+                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)r * ldb + x + h));
                 __m256 *even_sum = &sum[r * chains + h / 8 % chains];
                 __m256 *odd_sum = &sum[r * chains + (h / 8 + 1) % chains];
                 *even_sum = _mm256_fmadd_ps(even, even_weights(w), *even_sum);
@@ -302,7 +297,7 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
         __m256 part = load_part(a + x, DTYPE_F32, left);
         for (int r = 0; r < rows; r++)
             sum[r * chains] =
-                _mm256_fmadd_ps(part, load_part(b + (size_t)r * step + x, DTYPE_BF16, left), sum[r * chains]);
+                _mm256_fmadd_ps(part, load_part(b + (size_t)r * ldb + x, DTYPE_BF16, left), sum[r * chains]);
     }
     for (int r = 0; r < rows; r++) {
         for (int i = 1; i < chains; i++)
@@ -312,17 +307,99 @@ INLINE void dots_bf16(const int rows, int32_t k, const float *split, const float
     }
 }
 
+/* Dot products of `rows` rows of A, split, with `cols` rows of B, each summed as dots_bf16 sums it: in four chains,
+ * or, where a single row takes B's rows six at a time, in one. rows x cols x chains is at most 8. */
+INLINE void near_dots(const int rows, const int cols, const int chains, int32_t k, const float *split,
+                      const float *a, size_t lda, const uint16_t *b, size_t ldb, float *c, size_t ldc,
+                      bool add) {
+    const int unroll = chains == 4 ? 32 : 16;
+    __m256 sum[NEAR_ROWS * NEAR_COLUMNS];
+    for (int i = 0; i < rows * cols * chains; i++) sum[i] = _mm256_setzero_ps();
+    int32_t x = 0;
+    for (; x + unroll <= k; x += unroll)
+        for (int h = 0; h < unroll; h += 16)
+            for (int j = 0; j < cols; j++) {
+                __m256i w = _mm256_loadu_si256((const void *)(b + (size_t)j * ldb + x + h));
+                __m256 even = even_weights(w), odd = odd_weights(w);
+                for (int i = 0; i < rows; i++) {
+                    const float *from = split + (size_t)i * (size_t)k + x + h;
+                    __m256 *own = &sum[(i * cols + j) * chains];
+                    own[h / 8 % chains] = _mm256_fmadd_ps(_mm256_loadu_ps(from), even, own[h / 8 % chains]);
+                    own[(h / 8 + 1) % chains] =
+                        _mm256_fmadd_ps(_mm256_loadu_ps(from + 8), odd, own[(h / 8 + 1) % chains]);
+                }
+            }
+    for (; x < k; x += 8) {
+        size_t left = k - x < 8 ? (size_t)(k - x) : 8;
+        for (int j = 0; j < cols; j++) {
+            __m256 weights = load_part(b + (size_t)j * ldb + x, DTYPE_BF16, left);
+            for (int i = 0; i < rows; i++) {
+                __m256 part = load_part(a + (size_t)i * lda + (size_t)x, DTYPE_F32, left);
+                __m256 *own = &sum[(i * cols + j) * chains];
+                own[0] = _mm256_fmadd_ps(part, weights, own[0]);
+            }
+        }
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < cols; j++) {
+            __m256 *own = &sum[(i * cols + j) * chains];
+            for (int h = 1; h < chains; h++) own[0] = _mm256_add_ps(own[0], own[h]);
+            float value = sum8(own[0]), *out = c + (size_t)i * ldc + j;
+            *out = add ? *out + value : value;
+        }
+}
+
+/* `rows` rows of A, which stay in L1 where they fit it, with m rows of B. */
+INLINE void near_rows(const int rows, int32_t far, int32_t m, int32_t k, const float *split, const float *a,
+                      size_t lda, const uint16_t *b, size_t ldb, float *c, size_t ldc, bool add) {
+    int32_t j = 0;
+    for (; j < far; j += NEAR_COLUMNS)
+        near_dots(rows, NEAR_COLUMNS, 1, k, split, a, lda, b + (size_t)j * ldb, ldb, c + j, ldc, add);
+    for (; j < m; j++) near_dots(rows, 1, 4, k, split, a, lda, b + (size_t)j * ldb, ldb, c + j, ldc, add);
+}
+
+/* The first rows of B, of which a single row of A takes six at a time. */
+static int32_t far_rows(int32_t m, int32_t k) {
+    return k > LONG_ROW ? m / FAR_GROUP * FAR_GROUP : 0;
+}
+
 /* nt: row after row as one stream. A long A would have to come from L2 again for every row; there each load
  * of it serves six rows, each from its own sixth of B. */
 static void row_nt_bf16(int32_t m, int32_t k, const float *a, operand b, float *c, bool add, float *split) {
     const uint16_t *rows = b.data;
-    int32_t far = k > LONG_ROW ? m / FAR_ROWS : 0;
+    int32_t far = far_rows(m, k) / FAR_ROWS;
     split_even_odd(k, a, split);
     for (int32_t j = 0; j < far; j++)
         dots_bf16(FAR_ROWS, k, split, a, rows + (size_t)j * b.stride, (size_t)far * b.stride, c + j,
                   (size_t)far, add);
     for (int32_t j = far * FAR_ROWS; j < m; j++)
         dots_bf16(1, k, split, a, rows + (size_t)j * b.stride, 0, c + j, 0, add);
+}
+
+/* nt for several rows of A: as many at a time as can lie split in the scratch. */
+static void rows_nt_bf16(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
+                         size_t ldc, bool add, float *split) {
+    const uint16_t *rows = b.data;
+    int32_t most = PRODUCT_SCRATCH_FLOATS / k, far = far_rows(m, k);
+    for (int32_t i = 0; i < n; i += most) {
+        int32_t part = n - i < most ? n - i : most;
+        const float *from = a + (size_t)i * lda;
+        float *to = c + (size_t)i * ldc;
+        for (int32_t r = 0; r < part; r++)
+            split_even_odd(k, from + (size_t)r * lda, split + (size_t)r * (size_t)k);
+        /* A group of B's rows comes from memory for the first two of A, and from L2 for the others. */
+        for (int32_t j = 0; j < m; j += FAR_GROUP) {
+            const uint16_t *from_b = rows + (size_t)j * b.stride;
+            int32_t cols = m - j < FAR_GROUP ? m - j : FAR_GROUP, far_cols = j < far ? cols : 0, r = 0;
+            for (; r + NEAR_ROWS <= part; r += NEAR_ROWS)
+                near_rows(NEAR_ROWS, far_cols, cols, k, split + (size_t)r * (size_t)k, from + (size_t)r * lda,
+                          lda, from_b, b.stride, to + (size_t)r * ldc + j, ldc, add);
+            const float *rest = split + (size_t)r * (size_t)k, *rest_a = from + (size_t)r * lda;
+            float *rest_c = to + (size_t)r * ldc + j;
+            if (part - r == 1)
+                near_rows(1, far_cols, cols, k, rest, rest_a, lda, from_b, b.stride, rest_c, ldc, add);
+        }
+    }
 }
 
 /* nn, m a multiple of 16 and k of 4: C, split, stays in L1 while four rows of B a quarter of k apart are
@@ -357,8 +434,11 @@ void product_nt_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda
         product_packed(true, n, m, k, a, lda, b, c, ldc, add, scratch);
         return;
     }
-    if (n == 1 && b.type == DTYPE_BF16 && k <= PRODUCT_SCRATCH_FLOATS) {
-        row_nt_bf16(m, k, a, b, c, add, scratch);
+    if (b.type == DTYPE_BF16 && k > 0 && k <= PRODUCT_SCRATCH_FLOATS) {
+        if (n == 1)
+            row_nt_bf16(m, k, a, b, c, add, scratch);
+        else
+            rows_nt_bf16(n, m, k, a, lda, b, c, ldc, add, scratch);
         return;
     }
     switch (b.type) {
@@ -409,20 +489,20 @@ INLINE void product_rows(dtype type, int32_t n, int32_t m, int32_t k, const floa
 
 void product_nn_avx2(int32_t n, int32_t m, int32_t k, const float *a, size_t lda, operand b, float *c,
                      size_t ldc, bool add, float *scratch) {
-    if (n == 1 && b.type == DTYPE_BF16 && m % 16 == 0 && k % 4 == 0 && m <= PRODUCT_SCRATCH_FLOATS) {
-        row_nn_bf16(m, k, a, b, c, add, scratch);
-        return;
-    }
-    if (n < MR) {
-        switch (b.type) {
-        case DTYPE_BF16: product_rows(DTYPE_BF16, n, m, k, a, lda, b, c, ldc, add); break;
-        case DTYPE_F16: product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add); break;
-        case DTYPE_F32: product_rows(DTYPE_F32, n, m, k, a, lda, b, c, ldc, add); break;
-        }
-        return;
-    }
-    if (b.type != DTYPE_F32 || n > FEW_ROWS) {
+    if (n > FEW_ROWS) {
         product_packed(false, n, m, k, a, lda, b, c, ldc, add, scratch);
+        return;
+    }
+    if (b.type == DTYPE_BF16) {
+        int32_t whole = k % 4 == 0 && m <= PRODUCT_SCRATCH_FLOATS ? m / 16 * 16 : 0;
+        operand rest = {element_at(b.data, DTYPE_BF16, (size_t)whole), DTYPE_BF16, b.stride};
+        for (int32_t r = 0; r < n && whole > 0; r++)
+            row_nn_bf16(whole, k, a + (size_t)r * lda, b, c + (size_t)r * ldc, add, scratch);
+        if (whole < m) product_rows(DTYPE_BF16, n, m - whole, k, a, lda, rest, c + whole, ldc, add);
+        return;
+    }
+    if (b.type == DTYPE_F16) {
+        product_rows(DTYPE_F16, n, m, k, a, lda, b, c, ldc, add);
         return;
     }
     /* Floats in place: B's rows already have the layout of a panel, but for a last one of fewer columns. */
