@@ -30,7 +30,7 @@ bool prompt_prefix_compute(struct prompt_prefix *prefix, struct engine *engine,
     options.max_tokens = 0;
     return youtu_generate(engine->context, NULL, sequence, prefix->tokens.ids, prefix->tokens.count, &options,
                           engine->sampler, NULL, &error) == YOUTU_OK ||
-           engine_fail(failure, "模板", &error);
+           engine_fail(failure, "生成", &error);
 }
 
 size_t prompt_prefix_shared(const struct prompt_prefix *prefix, const youtu_tokens *prompt) {
@@ -47,7 +47,7 @@ bool prompt_prefix_lend(const struct prompt_prefix *prefix, struct engine *engin
     youtu_error error;
     return youtu_sequence_fork(engine->context, prefix->sequence, sequence, (int32_t)shared, &error) ==
                YOUTU_OK ||
-           engine_fail(failure, "模板", &error);
+           engine_fail(failure, "生成", &error);
 }
 
 void prompt_prefix_free(struct prompt_prefix *prefix) {

@@ -199,7 +199,7 @@ static void test_findings_and_candidates_are_asked_with(void **state) {
     assert_ptr_equal(strstr(asked, TEMPLATE_FORM), asked);
     static const char *const HELD[] = {"\n患者:女,35岁\n",   "\n【患者主诉】女,35岁,头痛三天",
                                        "\n有:头痛、",        "\n无:发热\n",
-                                       "\n部位:太阳穴\n",    "\n加重:强光\n",
+                                       "\n部位:太阳穴",      "\n加重:强光\n",
                                        "\n体征:体温36.8℃\n", "\n过敏:青霉素\n",
                                        "\n1. 偏头痛:支持 "};
     for (size_t i = 0; i < sizeof HELD / sizeof *HELD; i++)
