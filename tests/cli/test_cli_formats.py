@@ -20,7 +20,7 @@ NAMESPACE = {"r": "urn:youtu-diagnose:report:1"}
 NOTICE = json.loads((MODEL / "config.json").read_text(encoding="utf-8")).get("notice")
 
 FULL = (
-    "35岁女性,没有怀孕,今天突然剧烈头痛,集中在太阳穴,伴恶心,看强光加重,休息后缓解,无发热,体温38.5℃,血压150/95mmHg,心率102次/分,"
+    "35岁女性,没有怀孕,今天突然剧烈头痛,集中在太阳穴,伴恶心,看强光加重,休息后缓解,无发热,体温37.2℃,血压150/95mmHg,心率102次/分,"
     "呼吸20次/分,血氧96%,对青霉素过敏,有高血压5年,在吃氨氯地平,我妈也头痛"
 )
 HOSTILE = "头痛三天|^~\\&\\F\\ \"quoted\" 'single' <b>&amp;]]> <!-- --> \\.br\\ null "
@@ -275,7 +275,7 @@ def test_fhir_says_what_was_told():
     bundle = check_fhir(written("fhir", FULL))
     told = observations(bundle)
     assert told["突发剧烈头痛"] is True and told["恶心"] is True and told["发热"] is False and told["妊娠"] is False
-    assert told["30525-0"] == (35, "a") and told["8310-5"] == (38.5, "Cel") and told["8480-6"] == (150, "mm[Hg]")
+    assert told["30525-0"] == (35, "a") and told["8310-5"] == (37.2, "Cel") and told["8480-6"] == (150, "mm[Hg]")
     assert told["8462-4"] == (95, "mm[Hg]") and told["8867-4"] == (102, "/min") and told["9279-1"] == (20, "/min")
     assert told["2708-6"] == (96, "%")
     assert of_type(bundle, "Patient")[0]["gender"] == "female"
@@ -301,7 +301,7 @@ def test_hl7_says_what_was_told():
     lines = check_hl7(text)
     assert values(lines, "10154-3")[0].startswith("突发剧烈头痛")
     assert values(lines, "YT.DENIED") == ["发热（无发热）"]
-    assert values(lines, "8310-5") == ["38.5"] and values(lines, "8480-6") == ["150"] and values(lines, "48765-2") == ["青霉素"]
+    assert values(lines, "8310-5") == ["37.2"] and values(lines, "8480-6") == ["150"] and values(lines, "48765-2") == ["青霉素"]
     assert [line[6] for line in lines if line[3].startswith("8310-5")] == ["Cel^℃^UCUM"]
     first = {line[3].split("^")[0]: line for line in lines if line[4] == "1"}
     assert first["29308-4"][5].split("^")[::2] == ["G43.9", "I10"] and 0 < float(first["YT.CONF"][5]) <= 1

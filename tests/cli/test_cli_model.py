@@ -124,7 +124,7 @@ def test_weights_that_are_not_numbers(folder):
     data[len(data) // 2 :] = b"\xff" * (len(data) - len(data) // 2)  # BF16 0xFFFF is a NaN
     path.write_bytes(data)
     done = run("--format", "json", "--model", str(folder), MIGRAINE)
-    refused(done, 3, "生成")
+    refused(done, 3, "not finite")
 
 
 def test_the_model_cannot_be_asked_for_more_than_it_has():

@@ -24,7 +24,7 @@
     4096           /* a longer row of A, split, does not stay in L1 beside the weights that stream through */
 #define FAR_ROWS 6 /* rows of B that then share it */
 #define FAR_GROUP 48   /* divides the pieces of linear.c, so that no sum depends on them */
-#define NEAR_ROWS 2 /* rows of A that share a loaded row of B: three would spill */
+#define NEAR_ROWS 2    /* rows of A that share a loaded row of B: three would spill */
 #define NEAR_COLUMNS 4 /* and rows of B that share those of A, where each has one chain */
 
 _Static_assert(PRODUCT_SCRATCH_FLOATS >= KC * (NB + NR),
