@@ -187,7 +187,7 @@ bool answering_end(struct answering *answering, struct failure *failure) {
 
 bool answering_run(struct answering *answering, const struct answer_request *request,
                    struct failure *failure) {
-    youtu_generator *generator;
+    youtu_generator *generator = NULL;
     youtu_error error;
     if (!answering_begin(answering, request, &generator, failure)) return false;
     while (!youtu_generator_finished(generator))

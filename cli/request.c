@@ -28,7 +28,7 @@ static bool read_text(const json_t *value, const char *field, struct arena *aren
 /* A value as the command line would have it: "0.7", "true" as a flag that is given. */
 static bool spell(const json_t *value, const char *field, struct arena *arena, const char **spelling,
                   struct failure *failure) {
-    struct span text;
+    struct span text = {0};
     if (json_is_integer(value))
         *spelling = arena_format(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_real(value))
@@ -68,7 +68,7 @@ static bool set_age(struct request *request, const json_t *object, struct arena 
 
 static bool set_field(struct request *request, const char *field, const json_t *value, struct arena *arena,
                       struct failure *failure) {
-    struct span text;
+    struct span text = {0};
     if (json_is_null(value) || strcmp(field, "age") == 0 || strcmp(field, "age_unit") == 0) return true;
     if (strcmp(field, "symptoms") == 0)
         return read_text(value, field, arena, &request->symptoms, failure) &&

@@ -563,12 +563,12 @@ void youtu_generator_free(youtu_generator *g) {
 youtu_status youtu_generate(youtu_context *context, const youtu_tokenizer *tokenizer, int32_t sequence,
                             const int32_t *prompt, size_t n_prompt, const youtu_generate_options *options,
                             youtu_sampler *sampler, youtu_generation *result, youtu_error *error) {
-    generator *g;
+    generator *g = NULL;
     youtu_status status = check_result(result, error);
     if (status == YOUTU_OK)
         status =
             youtu_generator_new(context, tokenizer, sequence, prompt, n_prompt, options, sampler, &g, error);
-    if (status != YOUTU_OK) return status;
+    if (status != YOUTU_OK || !g) return status;
     while (!g->finished) move_together(&g, 1);
     status = youtu_generator_result(g, result, error);
     youtu_generator_free(g);

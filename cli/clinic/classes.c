@@ -99,7 +99,7 @@ bool classes_expand(const struct classes *classes, const char *pattern, const ch
 
 static bool load_class(struct classes *classes, const struct record *object, const char *name,
                        struct arena *arena, struct failure *failure) {
-    struct strings patterns, phrases;
+    struct strings patterns, phrases = {0};
     struct word_class *items = arena_grow(arena, classes->items, classes->count, sizeof *items);
     if (!items) return fail_memory(failure);
     classes->items = items;

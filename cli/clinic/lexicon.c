@@ -17,7 +17,7 @@ bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom) {
 static bool add_phrases(const struct lexicon *lexicon, struct wordlist *list, size_t term,
                         const char *pattern, bool denies, const char *place, struct arena *arena,
                         struct failure *failure) {
-    struct strings phrases;
+    struct strings phrases = {0};
     if (!classes_expand(&lexicon->classes, pattern, place, arena, &phrases, failure)) return false;
     for (size_t i = 0; i < phrases.count; i++)
         if (!wordlist_add_phrase(list, arena, term, span_of(phrases.items[i]), phrases.count == 1, denies))
@@ -159,7 +159,7 @@ static const struct {
 /* Plain lists of patterns. */
 static bool load_lists(const struct loading *loading) {
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
-        struct strings patterns, words = {0}, phrases;
+        struct strings patterns, words = {0}, phrases = {0};
         if (!record_strings(loading->root, LISTS[i].field, loading->arena, &patterns, loading->failure))
             return false;
         for (size_t j = 0; j < patterns.count; j++) {

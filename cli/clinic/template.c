@@ -122,7 +122,7 @@ static bool read_parts(const struct reading *in, struct prompt_template *out) {
         struct span line = span_trim(span_between(in->text, at, end));
         size_t next = end < in->text.length ? end + 1 : end;
         if (is_part_line(line)) {
-            if (!end_part(in, part, start, at) || !open_part(in, at, line, out, &part)) return false;
+            if (!end_part(in, part, start, at) || !open_part(in, at, line, out, &part) || !part) return false;
             start = next;
             *part = span_between(in->text, next, next);
         } else if (!part && line.length) {
