@@ -78,7 +78,8 @@ static char *shorthand(struct arena *arena, double days) {
     if (days >= 365) return arena_format(arena, "%g年", round(days / 36.5) / 10);
     if (days >= 60 || days == 30) return arena_format(arena, "%g个月", round(days / 3) / 10);
     if (days >= 14 && fmod(days, 7) == 0) return arena_format(arena, "%g周", days / 7);
-    if (days >= 0.5) return arena_format(arena, "%g天", days);
+    if (days == 0.5) return arena_copy(arena, span_of("半天"));
+    if (days > 0.5) return arena_format(arena, "%g天", days);
     if (days >= 1.0 / 24) return arena_format(arena, "%g小时", round(days * 240) / 10);
     return arena_format(arena, "%g分钟", round(days * 1440));
 }
@@ -90,7 +91,10 @@ static bool name_chief_complaint(const struct extraction *in) {
     const char *symptom = findings->positive.items[0].name, *length = "";
     for (size_t i = 0; i < findings->n_durations; i++) {
         if (isnan(findings->durations[i].days)) continue;
-        length = shorthand(in->arena, findings->durations[i].days);
+        /* "好几年" has a usual middle, but is not told as one. */
+        static const char *const VAGUE[] = {"几", NULL};
+        bool vague = contains_any(span_of(findings->durations[i].text), VAGUE);
+        length = vague ? findings->durations[i].text : shorthand(in->arena, findings->durations[i].days);
         break;
     }
     if (!length) return false;
