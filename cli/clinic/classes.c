@@ -58,12 +58,43 @@ static bool expand_class(struct expansion *in, size_t length, struct span name, 
     return true;
 }
 
+static bool is_opening(char c) {
+    return c == '{' || c == '[' || c == '(';
+}
+
+static bool is_closing(char c) {
+    return c == '}' || c == ']' || c == ')';
+}
+
+/* Where `mark`, or the bracket that closes what is open at the start, stands outside further brackets;
+ * SIZE_MAX without one. */
+static size_t find_outside(struct span text, size_t from, char mark) {
+    for (size_t i = from, depth = 0; i < text.length; i++) {
+        if (depth == 0 && text.data[i] == mark) return i;
+        if (is_opening(text.data[i])) depth++;
+        if (is_closing(text.data[i]) && depth-- == 0) return SIZE_MAX;
+    }
+    return SIZE_MAX;
+}
+
+/* Goes on with one choice, a pattern itself, and what stands behind the brackets. */
+static bool expand_choice(struct expansion *in, size_t length, struct span choice, struct span rest) {
+    size_t plain = 0;
+    while (plain < choice.length && !is_opening(choice.data[plain])) plain++;
+    if (plain == choice.length) return expand_with(in, length, choice, rest);
+    char *both = arena_new(in->arena, choice.length + rest.length);
+    if (!both) return fail_memory(in->failure);
+    memcpy(both, choice.data, choice.length);
+    memcpy(both + choice.length, rest.data, rest.length);
+    return expand(in, length, (struct span){both, choice.length + rest.length});
+}
+
 /* With each of the choices "A|B". */
 static bool expand_choices(struct expansion *in, size_t length, struct span choices, struct span rest) {
     for (;;) {
-        size_t end = span_find(choices, span_of("|"), 0);
+        size_t end = find_outside(choices, 0, '|');
         struct span choice = span_between(choices, 0, end == SIZE_MAX ? choices.length : end);
-        if (!expand_with(in, length, choice, rest)) return false;
+        if (!expand_choice(in, length, choice, rest)) return false;
         if (end == SIZE_MAX) return true;
         choices = span_between(choices, end + 1, choices.length);
     }
@@ -78,9 +109,8 @@ static bool expand(struct expansion *in, size_t length, struct span rest) {
         return expand_with(in, length, span_between(rest, 0, plain), span_between(rest, plain, rest.length));
     if (rest.length == 0) return add_phrase(in, length);
     const char *kind = strchr(OPENING, rest.data[0]);
-    const char *end = kind ? memchr(rest.data, CLOSING[kind - OPENING], rest.length) : NULL;
-    if (!end) return refuse(in, "的括号不成对");
-    size_t inner_end = (size_t)(end - rest.data);
+    size_t inner_end = kind ? find_outside(rest, 1, CLOSING[kind - OPENING]) : SIZE_MAX;
+    if (inner_end == SIZE_MAX) return refuse(in, "的括号不成对");
     struct span inner = span_between(rest, 1, inner_end),
                 after = span_between(rest, inner_end + 1, rest.length);
     if (*kind == '{') return expand_class(in, length, inner, after);

@@ -1,8 +1,8 @@
 /* Classes of interchangeable words, so that one line of a data file says what patients say in many ways.
  *
  * A pattern is a phrase in which {NAME} stands for any word of a class, (A|B) for A or B,
- * and [A|B] for A, B or nothing: "{肚子}[里]{疼}" is 肚子疼, 肚子里疼, 肚子痛, ... The words of a class may themselves be patterns of the
- * classes before it. */
+ * and [A|B] for A, B or nothing; A and B may be patterns themselves: "{肚子}[里]{疼}" is 肚子疼, 肚子里疼, 肚子痛, ... So may the words
+ * of a class, with the classes before it. */
 #ifndef CLINIC_CLASSES_H
 #define CLINIC_CLASSES_H
 
