@@ -170,7 +170,7 @@ test:                                       ## all tests (installs what they nee
 asan:                                       ## all tests under ASan and UBSan
 	@$(MAKE) --no-print-directory SAN=1 B=build/asan unit outside
 valgrind: $(UNIT)                           ## the small C tests under valgrind, nothing leaked
-	@for t in $(filter-out %_golden %_kernels %_kvcache %_lora,$(UNIT)); do echo "== $$t"; \
+	@for t in $(filter-out %_golden %_kernels %_kvcache %_lora %_prompt,$(UNIT)); do echo "== $$t"; \
 	 valgrind -q --error-exitcode=1 --leak-check=full --show-leak-kinds=definite,indirect,possible \
 	 --errors-for-leak-kinds=definite,indirect,possible --suppressions=tests/valgrind.supp $$t >$B/valgrind.log 2>&1 \
 	 || { cat $B/valgrind.log; exit 1; }; done
