@@ -18,19 +18,15 @@ static const char *joined(const struct strings *list) {
 
 static void assert_background(const char *text, const char *history, const char *medications,
                               const char *allergies) {
-    struct arena arena = {0};
-    struct patient patient = {0};
-    struct findings findings;
-    struct passage passage;
-    print_message("%s\n", text);
-    assert_true(passage_open(&passage, &arena, span_of(text), &clinic.lexicon));
-    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
-    assert_string_equal(joined(&findings.history), history);
-    assert_string_equal(joined(&findings.medications), medications);
-    assert_string_equal(joined(&findings.allergies), allergies);
-    for (size_t i = 1; i < findings.n_entities; i++)
-        assert_true(findings.entities[i - 1].start <= findings.entities[i].start);
-    arena_free(&arena);
+    struct reading reading;
+    read_text(&reading, text);
+    const struct findings *findings = &reading.findings;
+    assert_string_equal(joined(&findings->history), history);
+    assert_string_equal(joined(&findings->medications), medications);
+    assert_string_equal(joined(&findings->allergies), allergies);
+    for (size_t i = 1; i < findings->n_entities; i++)
+        assert_true(findings->entities[i - 1].start <= findings->entities[i].start);
+    arena_free(&reading.arena);
 }
 
 static void test_history(void **state) {

@@ -1,5 +1,4 @@
 /* Long records: segments and sentences, what is chosen, and that every sentence is accounted for. */
-#include "cli/clinic/report.h"
 #include "clinic_fixture.h"
 
 #include <setjmp.h>
@@ -21,12 +20,12 @@ static void begin(struct report *report, struct span text) {
 }
 
 /* RECORD with what rules may find in it. */
-struct reading {
+struct annotated {
     struct arena arena;
     struct chart chart;
 };
 
-static void read_record(struct reading *reading) {
+static void read_record(struct annotated *reading) {
     static const struct {
         const char *words;
         enum entity_kind kind;
@@ -42,7 +41,7 @@ static void read_record(struct reading *reading) {
     struct entity entities[N_FOUND];
     const struct findings findings = {.entities = entities, .n_entities = N_FOUND};
     struct passage passage;
-    *reading = (struct reading){0};
+    *reading = (struct annotated){0};
     for (size_t i = 0, from = 0; i < N_FOUND; i++) {
         size_t at = span_find(span_of(RECORD), span_of(FOUND[i].words), from);
         assert_true(at != SIZE_MAX);
@@ -115,7 +114,7 @@ static void test_a_date_without_a_year_is_of_the_year_before_it(void **state) {
 
 static void test_recency_and_summaries(void **state) {
     (void)state;
-    struct reading reading;
+    struct annotated reading;
     read_record(&reading);
     static const size_t RANKS[] = {0, 2, 3, 4, 5, 1};
     static const char *const SUMMARIES[] = {
@@ -178,7 +177,7 @@ static void assert_choice(struct chart *chart, size_t limit) {
 
 static void test_every_sentence_is_accounted_for_at_every_limit(void **state) {
     (void)state;
-    struct reading reading;
+    struct annotated reading;
     bool seen[FATE_LEFT_OUT + 1] = {false};
     read_record(&reading);
     assert_covers(&reading.chart);
@@ -199,7 +198,7 @@ static enum fate fate_of(const struct chart *chart, const char *words) {
 
 static void test_the_most_recent_and_signs_come_first(void **state) {
     (void)state;
-    struct reading reading;
+    struct annotated reading;
     read_record(&reading);
     chart_choose(&reading.chart, 60);
     assert_int_equal(fate_of(&reading.chart, "胸痛"), FATE_KEPT);

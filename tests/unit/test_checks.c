@@ -75,9 +75,7 @@ static void test_probability_of_a_name(void **state) {
 }
 
 struct checked {
-    struct arena arena;
-    struct findings findings;
-    struct patient patient;
+    struct reading reading;
     struct candidates candidates;
     struct differential differential;
 };
@@ -85,16 +83,13 @@ struct checked {
 /* complaint: the patient's; text: the model's answer, or NULL for none. Every byte of it is a token of
  * probability 1. */
 static void check(struct checked *checked, const char *complaint, const char *text, double threshold) {
-    struct passage passage;
     struct answer answer;
     struct token_mark marks[1024];
     *checked = (struct checked){0};
-    struct arena *arena = &checked->arena;
-    assert_true(passage_open(&passage, arena, span_of(complaint), &clinic.lexicon));
-    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, arena, &checked->patient,
-                                 &checked->findings));
-    assert_true(differential_rank(&clinic.kb, &checked->patient, &checked->findings, NULL, arena,
-                                  &checked->candidates));
+    struct arena *arena = &checked->reading.arena;
+    read_text(&checked->reading, complaint);
+    assert_true(differential_rank(&clinic.kb, &checked->reading.patient, &checked->reading.findings, NULL,
+                                  arena, &checked->candidates));
     struct check_request request = {
         .kb = &clinic.kb, .candidates = &checked->candidates, .threshold = threshold};
     if (text) {
@@ -129,15 +124,15 @@ static void test_rules_alone_rank_the_knowledge_base(void **state) {
     assert_false(checked.differential.needs_confirmation);
     assert_true(checked.differential.count <= 5);
     assert_true(first->confidence == candidate_of(&checked.candidates, first->disease)->support);
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
     check(&checked, MIGRAINE, NULL, 0.99);
     assert_int_equal(checked.differential.items[0].status, DIAGNOSIS_NEEDS_CONFIRMATION);
     assert_true(checked.differential.needs_confirmation);
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
     check(&checked, "你好", NULL, 0.5);
     assert_int_equal(checked.differential.count, 0);
     assert_true(checked.differential.needs_confirmation);
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
 }
 
 static void test_model_and_knowledge_base_agree_or_not(void **state) {
@@ -158,7 +153,7 @@ static void test_model_and_knowledge_base_agree_or_not(void **state) {
     assert_true(unknown == &checked.differential.items[checked.differential.count - 1]); /* never first */
     assert_string_equal(unfit->source, "model");
     assert_int_equal(unfit->status, DIAGNOSIS_NEEDS_CONFIRMATION);
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
 }
 
 static void test_a_marked_name_is_unknown_and_stands_last(void **state) {
@@ -170,7 +165,7 @@ static void test_a_marked_name_is_unknown_and_stands_last(void **state) {
     assert_null(unknown->disease);
     assert_true(unknown > &checked.differential.items[0]);
     assert_string_equal(entry(&checked, "偏头痛")->source, "kb"); /* the mark is false */
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
 }
 
 static void test_shares_of_scored_names_are_the_models_part(void **state) {
@@ -178,7 +173,7 @@ static void test_shares_of_scored_names_are_the_models_part(void **state) {
     struct checked checked;
     struct answer answer;
     check(&checked, MIGRAINE, NULL, 0.5);
-    struct arena *arena = &checked.arena;
+    struct arena *arena = &checked.reading.arena;
     const struct disease *first = checked.differential.items[0].disease;
     const struct disease *second = checked.differential.items[1].disease;
     double support = checked.differential.items[0].support;
@@ -209,7 +204,7 @@ static void test_support_needs_a_present_finding(void **state) {
     for (size_t i = 0; i < sizeof NOTHING_FITS / sizeof *NOTHING_FITS; i++) {
         check(&checked, NOTHING_FITS[i], NULL, 0);
         assert_int_equal(checked.differential.count, 0);
-        arena_free(&checked.arena);
+        arena_free(&checked.reading.arena);
     }
     check(&checked, "头痛三天,恶心,怕光,无发热", "1. 可能诊断\n(1) 荨麻疹\n(2) 缺铁性贫血", 0);
     assert_true(checked.differential.items[0].support > 0);
@@ -226,7 +221,7 @@ static void test_support_needs_a_present_finding(void **state) {
         assert_true(supported || !here);
         supported = here;
     }
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
 }
 
 static void test_an_alias_and_its_name_are_one_entry(void **state) {
@@ -237,7 +232,7 @@ static void test_an_alias_and_its_name_are_one_entry(void **state) {
     for (size_t i = 0; i < checked.differential.count; i++)
         count += strcmp(checked.differential.items[i].name, "偏头痛") == 0;
     assert_int_equal(count, 1);
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
 }
 
 static void test_age_and_sex_speak_against(void **state) {
@@ -247,7 +242,7 @@ static void test_age_and_sex_speak_against(void **state) {
     const struct diagnosis *diagnosis = entry(&checked, "异位妊娠");
     assert_int_equal(diagnosis->status, DIAGNOSIS_NEEDS_CONFIRMATION);
     assert_string_equal(diagnosis->against.items[diagnosis->against.count - 1], "年龄或性别不符");
-    arena_free(&checked.arena);
+    arena_free(&checked.reading.arena);
 }
 
 int main(void) {

@@ -313,26 +313,22 @@ static void test_what_is_seen(void **state) {
 /* In the patient's words, and denials with their negation. */
 static void test_evidence_quotes_the_patient(void **state) {
     (void)state;
-    struct arena arena = {0};
-    struct passage passage;
-    struct patient patient = {0};
-    struct findings findings;
+    struct reading reading;
     struct candidates candidates;
     struct strings evidence = {0}, against = {0};
-    assert_true(passage_open(&passage, &arena, span_of("脑袋疼两天,想吐,无咳嗽、发烧,眼前没有闪光"),
-                             &clinic.lexicon));
-    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
-    assert_true(differential_rank(&clinic.kb, &patient, &findings, NULL, &arena, &candidates));
+    read_text(&reading, "脑袋疼两天,想吐,无咳嗽、发烧,眼前没有闪光");
+    assert_true(differential_rank(&clinic.kb, &reading.patient, &reading.findings, NULL, &reading.arena,
+                                  &candidates));
     size_t term = wordlist_find(&clinic.kb.disease_names, span_of("偏头痛"));
-    assert_true(
-        evidence_find(&candidates.observations, &clinic.kb.diseases[term], &arena, &evidence, &against));
+    assert_true(evidence_find(&candidates.observations, &clinic.kb.diseases[term], &reading.arena, &evidence,
+                              &against));
     bool headache = false, fever = false;
     for (size_t i = 0; i < evidence.count; i++) {
         headache = headache || strcmp(evidence.items[i], "脑袋疼") == 0;
         fever = fever || strcmp(evidence.items[i], "无咳嗽、发烧") == 0;
     }
     assert_true(headache && fever);
-    arena_free(&arena);
+    arena_free(&reading.arena);
 }
 
 int main(void) {

@@ -17,15 +17,9 @@ static const char TEXT[] =
 static const char ID[] = "0c3151bd-1cbf-4d64-b04d-ffffffffffff";
 
 static void begin(struct report *report, const char *text) {
-    static const struct patient NOBODY = {0};
-    struct failure failure;
-    assert_true(report_begin(report, &clinic, &NOBODY, "全科", span_of(text), 0.5, &failure));
+    begin_report(report, "全科", text);
     report->id = ID;
     report->created = "2026-01-02T03:04:05-03:30";
-}
-
-static bool holds(const struct buffer *out, const char *words) {
-    return span_find(buffer_span(out), span_of(words), 0) != SIZE_MAX;
 }
 
 static void test_a_report_is_written_the_same_again(void **state) {
@@ -142,30 +136,11 @@ static void test_a_full_line_is_continued_below_its_first_item(void **state) {
 
 /* ---- memory */
 
-static size_t allocations_left;
-
-static void *counted_malloc(size_t size) {
-    if (allocations_left == 0) return NULL;
-    allocations_left--;
-    return malloc(size);
-}
-
 static void test_fhir_survives_refused_memory(void **state) {
     (void)state;
     struct report report;
-    size_t refused = 0;
-    bool written = false;
     begin(&report, TEXT);
-    for (; !written; refused++) {
-        struct buffer out = {0};
-        allocations_left = refused;
-        json_set_alloc_funcs(counted_malloc, free);
-        written = format_fhir(&report, false, &out);
-        json_set_alloc_funcs(malloc, free);
-        assert_int_equal(out.length > 0, written);
-        buffer_free(&out);
-    }
-    assert_true(refused > 500);
+    assert_true(write_with_refused_memory(format_fhir, &report) > 500);
     report_free(&report);
 }
 

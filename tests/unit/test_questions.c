@@ -1,16 +1,9 @@
 /* Next questions: what they ask for, and what they leave. */
-#include "cli/clinic/report.h"
 #include "clinic_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
-
-static void begin(struct report *report, const char *text) {
-    static const struct patient NOBODY = {0};
-    struct failure failure;
-    assert_true(report_begin(report, &clinic, &NOBODY, "全科", span_of(text), 0.5, &failure));
-}
 
 static const struct question *asked(const struct report *report, const char *symptom) {
     for (size_t i = 0; i < report->questions.count; i++)
@@ -31,7 +24,7 @@ static void test_what_would_raise_the_urgency_is_asked_for(void **state) {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct report report;
         bool found = false;
-        begin(&report, CASES[i].text);
+        begin_report(&report, "全科", CASES[i].text);
         print_message("%s\n", CASES[i].text);
         for (size_t j = 0; j < report.questions.count; j++)
             print_message("  %s %s\n", report.questions.items[j].text, report.questions.items[j].reason);
@@ -52,7 +45,7 @@ static void test_what_is_known_is_not_asked_again(void **state) {
     };
     for (size_t i = 0; i < sizeof TEXTS / sizeof *TEXTS; i++) {
         struct report report;
-        begin(&report, TEXTS[i]);
+        begin_report(&report, "全科", TEXTS[i]);
         assert_true(report.questions.count > 0 && report.questions.count <= 5);
         for (size_t j = 0; j < report.questions.count; j++) {
             const struct question *question = &report.questions.items[j];
@@ -70,7 +63,7 @@ static void test_what_is_known_is_not_asked_again(void **state) {
 static void test_a_question_may_have_its_own_wording(void **state) {
     (void)state;
     struct report report;
-    begin(&report, "突然头晕,恶心,呕吐");
+    begin_report(&report, "全科", "突然头晕,恶心,呕吐");
     for (size_t i = 0; i < report.questions.count; i++) {
         const struct question *question = &report.questions.items[i];
         const char *own = clinic.kb.questions[wordlist_find(&clinic.kb.symptoms, span_of(question->symptom))];
@@ -83,7 +76,7 @@ static void test_a_question_may_have_its_own_wording(void **state) {
 static void test_nothing_is_asked_of_nothing(void **state) {
     (void)state;
     struct report report;
-    begin(&report, "你好");
+    begin_report(&report, "全科", "你好");
     assert_int_equal(report.questions.count, 0);
     report_free(&report);
 }
@@ -107,7 +100,7 @@ static void test_dangers_stay_in_view_without_an_emergency(void **state) {
     };
     struct report report;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
-        begin(&report, CASES[i].text);
+        begin_report(&report, "全科", CASES[i].text);
         assert_true(report.warnings.urgency != URGENCY_EMERGENCY);
         assert_true(in_view(&report, CASES[i].danger));
         assert_true(report.must_not_miss.count <= 3);
@@ -115,7 +108,7 @@ static void test_dangers_stay_in_view_without_an_emergency(void **state) {
             assert_true(report.must_not_miss.items[j].evidence.count > 0);
         report_free(&report);
     }
-    begin(&report, "流鼻涕,打喷嚏,鼻子痒");
+    begin_report(&report, "全科", "流鼻涕,打喷嚏,鼻子痒");
     assert_int_equal(report.must_not_miss.count, 0);
     report_free(&report);
 }

@@ -11,14 +11,11 @@
 
 /* The rules that fire, divided by spaces, in *fired; the urgency. */
 static enum urgency check_with(const struct redflags *redflags, const char *text, char fired[256]) {
-    struct arena arena = {0};
-    struct passage passage;
-    struct patient patient = {0};
-    struct findings findings;
+    struct reading reading;
     struct warnings warnings;
-    assert_true(passage_open(&passage, &arena, span_of(text), &clinic.lexicon));
-    assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
-    assert_true(redflags_check(redflags, &passage, &patient, &findings, &arena, &warnings));
+    read_text(&reading, text);
+    assert_true(redflags_check(redflags, &reading.passage, &reading.patient, &reading.findings,
+                               &reading.arena, &warnings));
     fired[0] = '\0';
     for (size_t i = 0; i < warnings.count; i++) {
         assert_true(strlen(fired) + strlen(warnings.items[i].rule) < 250);
@@ -26,7 +23,7 @@ static enum urgency check_with(const struct redflags *redflags, const char *text
         strcat(fired, warnings.items[i].rule);
     }
     enum urgency urgency = warnings.urgency;
-    arena_free(&arena);
+    arena_free(&reading.arena);
     return urgency;
 }
 

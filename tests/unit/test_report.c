@@ -13,12 +13,6 @@ static const char TEXT[] = "女,35岁,头痛三天,集中在太阳穴,恶心,看
 static const char ANSWER[] =
     "1. 可能诊断\n(1) 偏头痛\n2. 鉴别依据\n偏头痛:布洛芬0.3g可缓解\n3. 建议检查\n- 眼底检查:看视乳头";
 
-static void begin(struct report *report, const char *text) {
-    static const struct patient NOBODY = {0};
-    struct failure failure;
-    assert_true(report_begin(report, &clinic, &NOBODY, "全科", span_of(text), 0.5, &failure));
-}
-
 /* A report to which a model answered. */
 static void complete(struct report *report) {
     struct token_mark marks[sizeof ANSWER];
@@ -32,7 +26,7 @@ static void complete(struct report *report) {
         .n_marks = sizeof ANSWER,
         .narrative = span_of("1. 可能诊断\n(1) 偏头痛\n3. 建议检查\n- 眼底检查:看视乳头"),
         .removed = &removals};
-    begin(report, TEXT);
+    begin_report(report, "全科", TEXT);
     assert_true(report_complete(report, &clinic, &output, 0.5, &failure));
     report->model = (struct report_model){.name = "demo",
                                           .dtype = "bf16",
@@ -140,7 +134,7 @@ static void test_json_has_the_contracts_fields(void **state) {
 static void test_absent_facts_are_null_or_empty(void **state) {
     (void)state;
     struct report report;
-    begin(&report, "你好");
+    begin_report(&report, "全科", "你好");
     json_t *json = as_json(&report);
     const json_t *findings = json_object_get(json, "findings"), *patient = json_object_get(json, "patient");
     assert_true(json_is_null(json_object_get(json_object_get(json, "model"), "name")));
@@ -176,8 +170,8 @@ static bool matches(const char *text, const char *pattern) {
 static void test_identity(void **state) {
     (void)state;
     struct report one, two;
-    begin(&one, TEXT);
-    begin(&two, TEXT);
+    begin_report(&one, "全科", TEXT);
+    begin_report(&two, "全科", TEXT);
     assert_true(matches(one.id, "hhhhhhhh-hhhh-4hhh-hhhh-hhhhhhhhhhhh"));
     assert_non_null(strchr("89ab", one.id[19]));
     assert_string_not_equal(one.id, two.id);
@@ -224,16 +218,12 @@ static void test_warnings_come_first(void **state) {
     (void)state;
     struct report report;
     struct buffer out = {0};
-    begin(&report, "胸口像压了块石头,疼到左肩左臂,出冷汗");
+    begin_report(&report, "全科", "胸口像压了块石头,疼到左肩左臂,出冷汗");
     assert_true(format_text(&report, false, &out));
     size_t warning = span_find(buffer_span(&out), span_of("[急诊] 警惕急性冠脉综合征"), 0);
     assert_true(warning < span_find(buffer_span(&out), span_of("问诊要点"), 0));
     buffer_free(&out);
     report_free(&report);
-}
-
-static bool holds(const struct buffer *out, const char *words) {
-    return span_find(buffer_span(out), span_of(words), 0) != SIZE_MAX;
 }
 
 static void test_the_head_names_patient_and_time(void **state) {
@@ -243,7 +233,7 @@ static void test_the_head_names_patient_and_time(void **state) {
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct report report;
         struct buffer out = {0};
-        begin(&report, CASES[i][0]);
+        begin_report(&report, "全科", CASES[i][0]);
         assert_true(format_text(&report, false, &out));
         assert_true(holds(&out, CASES[i][1]));
         assert_false(holds(&out, report.id) || holds(&out, report.created) || holds(&out, " \n"));
@@ -276,7 +266,7 @@ static void test_a_diagnosis_without_any_basis_says_so(void **state) {
     (void)state;
     struct report report;
     struct buffer out = {0};
-    begin(&report, TEXT);
+    begin_report(&report, "全科", TEXT);
     static const struct diagnosis BARE = {
         .name = "痔", .source = "model", .status = DIAGNOSIS_NEEDS_CONFIRMATION};
     struct diagnosis items[] = {BARE};
@@ -297,7 +287,7 @@ static void test_a_dose_is_no_diagnosis(void **state) {
         .answer = span_of(WRITTEN),
         .narrative = span_of("1. 可能诊断\n(1) 罕见的病\n(2) 布洛芬〔剂量由医师决定〕"),
         .removed = &none};
-    begin(&report, TEXT);
+    begin_report(&report, "全科", TEXT);
     assert_true(report_complete(&report, &clinic, &output, 0.5, &failure));
     bool rare = false;
     for (size_t i = 0; i < report.differential.count; i++) {
@@ -312,7 +302,7 @@ static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
     (void)state;
     struct report report;
     struct buffer out = {0};
-    begin(&report, "今天突然剧烈头痛");
+    begin_report(&report, "全科", "今天突然剧烈头痛");
     json_t *json = as_json(&report);
     const json_t *first = json_array_get(json_object_get(json, "must_not_miss"), 0);
     assert_string_equal(text_at(first, "name"), "蛛网膜下腔出血");
@@ -323,7 +313,7 @@ static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
     assert_true(holds(&out, "\n不可漏诊\n  - 蛛网膜下腔出血（I60.9）\n    依据："));
     buffer_free(&out);
     report_free(&report);
-    begin(&report, TEXT); /* no emergency */
+    begin_report(&report, "全科", TEXT); /* no emergency */
     json = as_json(&report);
     assert_int_equal(json_array_size(json_object_get(json, "must_not_miss")), 0);
     json_decref(json);
@@ -332,31 +322,12 @@ static void test_an_emergency_keeps_dangerous_diseases_in_view(void **state) {
 
 /* ---- memory */
 
-static size_t allocations_left;
-
-static void *counted_malloc(size_t size) {
-    if (allocations_left == 0) return NULL;
-    allocations_left--;
-    return malloc(size);
-}
-
 /* Every JSON allocation refused in turn: a clear refusal each time, until there are enough. */
 static void test_json_survives_refused_memory(void **state) {
     (void)state;
     struct report report;
-    size_t refused = 0;
-    bool written = false;
     complete(&report);
-    for (; !written; refused++) {
-        struct buffer out = {0};
-        allocations_left = refused;
-        json_set_alloc_funcs(counted_malloc, free);
-        written = format_json(&report, false, &out);
-        json_set_alloc_funcs(malloc, free);
-        assert_int_equal(out.length > 0, written);
-        buffer_free(&out);
-    }
-    assert_true(refused > 100);
+    assert_true(write_with_refused_memory(format_json, &report) > 100);
     report_free(&report);
 }
 
@@ -369,10 +340,9 @@ static void test_a_knowledge_base_survives_refused_memory(void **state) {
         struct arena arena = {0};
         struct kb kb;
         struct failure failure;
-        allocations_left = refused;
-        json_set_alloc_funcs(counted_malloc, free);
+        limit_json_memory(refused);
         assert_false(kb_load(&kb, &arena, span_of(TEXT_OF_KB), "k", &clinic.lexicon, &failure));
-        json_set_alloc_funcs(malloc, free);
+        unlimit_json_memory();
         arena_free(&arena);
         if (strcmp(failure.message, "k:字段 diseases 为 [],应为 至少一种疾病") == 0) { /* enough memory */
             assert_true(refused > 20);

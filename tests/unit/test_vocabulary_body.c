@@ -245,30 +245,10 @@ static const struct {
     {"走路正常", "", "步态异常"},
 };
 
-static char *names_of(const struct finding_list *list) {
-    static char names[512];
-    names[0] = '\0';
-    for (size_t i = 0; i < list->count; i++) {
-        if (i) strcat(names, " ");
-        strncat(names, list->items[i].name, sizeof names - strlen(names) - 2);
-    }
-    return names;
-}
-
 static void test_sentences_mean_their_findings(void **state) {
     (void)state;
-    for (size_t i = 0; i < sizeof SENTENCES / sizeof *SENTENCES; i++) {
-        struct arena arena = {0};
-        struct patient patient = {0};
-        struct findings findings = {0};
-        struct passage passage;
-        assert_true(passage_open(&passage, &arena, span_of(SENTENCES[i].text), &clinic.lexicon));
-        assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
-        print_message("%s\n", SENTENCES[i].text);
-        assert_string_equal(names_of(&findings.positive), SENTENCES[i].positive);
-        assert_string_equal(names_of(&findings.negative), SENTENCES[i].negative);
-        arena_free(&arena);
-    }
+    for (size_t i = 0; i < sizeof SENTENCES / sizeof *SENTENCES; i++)
+        assert_findings(SENTENCES[i].text, SENTENCES[i].positive, SENTENCES[i].negative);
 }
 
 int main(void) {
