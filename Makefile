@@ -34,6 +34,7 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$B/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$B/%.o)
 UNIT     := $(UNIT_SRC:%.c=$B/%)
+UNIT_HELPERS := $(patsubst %.c,$B/%.o,tests/golden/golden_file.c tests/golden/golden_model.c $(wildcard tests/unit/*fixture.c))
 SO       := libyoutu.so.$(MAJOR)
 
 all: lib $B/youtu-diagnose $B/youtu-bench   ## library, youtu-diagnose, youtu-bench
@@ -129,7 +130,7 @@ unit outside valgrind: export OMP_WAIT_POLICY = passive
 $B/libclinic.a: $(filter-out $B/cli/main.o,$(CLI_OBJ))
 	@rm -f $@
 	ar rcs $@ $^
-$(UNIT): $B/%: $B/%.o $B/tests/golden/golden_file.o $B/tests/golden/golden_model.o $B/tests/unit/fixture.o $B/tests/unit/clinic_fixture.o $B/libclinic.a $B/libyoutu.a
+$(UNIT): $B/%: $B/%.o $(UNIT_HELPERS) $B/libclinic.a $B/libyoutu.a
 	$(CC) $^ -o $@ $(LDFLAGS) -lcmocka $(LIB_LIBS) $(CLI_LIBS)
 
 # The plugin that unit tests find beside them, so that none depends on what a machine has.

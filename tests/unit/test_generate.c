@@ -1,6 +1,6 @@
 /* Generation on a small random model against the same loop written out with youtu_decode. */
 #include "libyoutu/model.h"
-#include "youtu.h"
+#include "generation_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,17 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tokenizer has more ids than the model: every id that the model can draw has a text. */
-#define MODEL "tests/golden/models/default"
-#define TOKENIZER "models/youtu-demo"
-
-enum { VOCAB = 320, END_TOKEN = 1, MAX_EVENTS = 2048, MAX_TEXT = 65536 };
-
-static youtu_model *model;
-static youtu_tokenizer *tokenizer;
-
-static const int32_t prompt[] = {0, 17, 203, 45, 45, 99, 310, 7, 128, 64};
-enum { N_PROMPT = sizeof prompt / sizeof *prompt };
+enum { MAX_EVENTS = 2048, MAX_TEXT = 65536 };
 
 /* What a generation's callbacks saw. */
 typedef struct record {
@@ -736,24 +726,6 @@ static void errors_are_the_ones_that_have_them(void **state) {
     for (size_t i = 0; i < 3; i++) youtu_sampler_free(samplers[i]);
     youtu_context_free(context);
     youtu_context_free(other);
-}
-
-static int open_model(void **state) {
-    (void)state;
-    youtu_error error;
-    if (youtu_model_open(MODEL, NULL, &model, &error) ||
-        youtu_tokenizer_open(TOKENIZER, &tokenizer, &error)) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
-    return 0;
-}
-
-static int close_model(void **state) {
-    (void)state;
-    youtu_tokenizer_close(tokenizer);
-    youtu_model_close(model);
-    return 0;
 }
 
 int main(void) {

@@ -1,5 +1,5 @@
 /* Guided generation on a small random model: what may be drawn, what is fed, and how it ends. */
-#include "youtu.h"
+#include "generation_fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,17 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tokenizer has more ids than the model: every id that the model can draw has a text. */
-#define MODEL "tests/golden/models/default"
-#define TOKENIZER "models/youtu-demo"
-
-enum { VOCAB = 320, END_TOKEN = 1, MOST = 256 };
-
-static youtu_model *model;
-static youtu_tokenizer *tokenizer;
-
-static const int32_t prompt[] = {0, 17, 203, 45, 45, 99, 310, 7, 128, 64};
-enum { N_PROMPT = sizeof prompt / sizeof *prompt };
+enum { MOST = 256 };
 
 /* A guide that plays a script: step i when it is asked for the i-th time, free afterwards. */
 typedef struct script {
@@ -353,24 +343,6 @@ static void a_guide_that_errs_is_told(void **state) {
             if (!strstr(error.message, cases[i].says)) fail_msg("%s: %s", cases[i].says, error.message);
         }
     }
-}
-
-static int open_model(void **state) {
-    (void)state;
-    youtu_error error;
-    if (youtu_model_open(MODEL, NULL, &model, &error) ||
-        youtu_tokenizer_open(TOKENIZER, &tokenizer, &error)) {
-        print_error("%s\n", error.message);
-        return -1;
-    }
-    return 0;
-}
-
-static int close_model(void **state) {
-    (void)state;
-    youtu_tokenizer_close(tokenizer);
-    youtu_model_close(model);
-    return 0;
 }
 
 int main(void) {
