@@ -2,12 +2,21 @@
 
 #include <stddef.h>
 
-static const char *const FIELDS[] = {
-    "schema",    "classes",    "symptoms",   "sites",      "qualities",     "severities",       "triggers",
-    "drugs",     "conditions", "body_parts", "infixes",    "decoys",        "subjects",         "sides",
-    "positions", "worse",      "better",     "not_better", "trigger_links", "trigger_openings", "no_triggers",
-    NULL};
+static const char *const FIELDS[] = {"schema",          "classes",
+                                     "symptoms",        "sites",
+                                     "qualities",       "severities",
+                                     "triggers",        "drugs",
+                                     "conditions",      "body_parts",
+                                     "infixes",         "decoys",
+                                     "subjects",        "sides",
+                                     "positions",       "worse",
+                                     "better",          "not_better",
+                                     "bare_complaints", "trigger_links",
+                                     "firm_links",      "never_triggers",
+                                     "needs",           "trigger_openings",
+                                     "no_triggers",     NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
+static const char *const TRIGGER_FIELDS[] = {"name", "words", "moment", NULL};
 static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", "event", NULL};
 
 bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom) {
@@ -131,6 +140,43 @@ static bool load_symptoms(const struct loading *loading) {
            lexicon_finish(&lexicon->symptoms, loading->root->place, "symptoms", loading->failure);
 }
 
+static bool load_triggers(const struct loading *loading) {
+    struct lexicon *lexicon = loading->lexicon;
+    size_t count = 0, term;
+    if (!record_count(loading->root, "triggers", &count, loading->failure)) return false;
+    lexicon->moments = arena_new(loading->arena, count * sizeof *lexicon->moments);
+    if (!lexicon->moments) return fail_memory(loading->failure);
+    for (size_t i = 0; i < count; i++) {
+        struct record entry;
+        if (!record_element(loading->root, "triggers", i, TRIGGER_FIELDS, &entry, loading->failure) ||
+            !load_entry(loading, &entry, true, &lexicon->triggers, &term) ||
+            (record_has(&entry, "moment") &&
+             !record_bool(&entry, "moment", &lexicon->moments[term], loading->failure)))
+            return false;
+    }
+    return lexicon_finish(&lexicon->triggers, loading->root->place, "triggers", loading->failure);
+}
+
+/* A pattern of two of the lists is of the later one. */
+static bool load_changes(const struct loading *loading) {
+    static const char *const LISTS[] = {
+        [WORD_BETTER] = "better", [WORD_WORSE] = "worse", [WORD_NOT_BETTER] = "not_better"};
+    struct wordlist *changes = &loading->lexicon->changes;
+    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+        struct strings patterns;
+        size_t term;
+        if (!record_strings(loading->root, LISTS[i], loading->arena, &patterns, loading->failure))
+            return false;
+        if (!wordlist_add_term(changes, loading->arena, LISTS[i], &term))
+            return fail_memory(loading->failure);
+        for (size_t j = 0; j < patterns.count; j++)
+            if (!lexicon_add_word(loading->lexicon, changes, term, patterns.items[j], loading->root->place,
+                                  loading->arena, loading->failure))
+                return false;
+    }
+    return lexicon_finish(changes, loading->root->place, "worse、better、not_better", loading->failure);
+}
+
 static bool load_infixes(const struct loading *loading, struct infixes *infixes) {
     if (!load_words(loading, "body_parts", true, &infixes->body_parts)) return false;
     infixes->n_body_parts = infixes->body_parts.n_terms;
@@ -148,10 +194,11 @@ static const struct {
 } LISTS[] = {
     {"sides", offsetof(struct lexicon, sides)},
     {"positions", offsetof(struct lexicon, positions)},
-    {"worse", offsetof(struct lexicon, worse)},
-    {"better", offsetof(struct lexicon, better)},
-    {"not_better", offsetof(struct lexicon, not_better)},
+    {"bare_complaints", offsetof(struct lexicon, bare_complaints)},
     {"trigger_links", offsetof(struct lexicon, trigger_links)},
+    {"firm_links", offsetof(struct lexicon, firm_links)},
+    {"never_triggers", offsetof(struct lexicon, never_triggers)},
+    {"needs", offsetof(struct lexicon, needs)},
     {"trigger_openings", offsetof(struct lexicon, trigger_openings)},
     {"no_triggers", offsetof(struct lexicon, no_triggers)},
 };
@@ -190,7 +237,7 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
                   load_symptoms(&loading) && load_words(&loading, "sites", true, &lexicon->sites) &&
                   load_words(&loading, "qualities", true, &lexicon->qualities) &&
                   load_words(&loading, "severities", false, &lexicon->severities) &&
-                  load_words(&loading, "triggers", true, &lexicon->triggers) &&
+                  load_triggers(&loading) && load_changes(&loading) &&
                   load_words(&loading, "drugs", true, &lexicon->drugs) &&
                   load_words(&loading, "conditions", true, &lexicon->conditions) &&
                   load_infixes(&loading, &lexicon->infixes) && load_lists(&loading);

@@ -8,6 +8,8 @@
 #include "cli/clinic/scope.h"
 #include "cli/clinic/wordlist.h"
 
+enum change_word { WORD_BETTER, WORD_WORSE, WORD_NOT_BETTER };
+
 /* Owned by the arena it was loaded into. */
 struct lexicon {
     struct classes classes;
@@ -17,18 +19,23 @@ struct lexicon {
     struct wordlist sites, qualities;
     struct wordlist severities; /* 重, 中, 轻: names of degrees, not words for them */
     struct wordlist triggers;   /* what may make a complaint worse or better */
+    bool *moments; /* [triggers.n_terms]: times of day and habits, which are triggers only where a word of
+                    * change says so */
+    struct wordlist changes;    /* words of change; a term is an enum change_word */
     struct wordlist drugs;      /* names and classes */
     struct wordlist conditions; /* of the patient's history */
     struct infixes infixes;     /* between a body part and its complaint */
     /* Lists that end with NULL. */
-    const char *const *sides;     /* before a body part */
-    const char *const *positions; /* behind one */
-    const char *const *worse;     /* words of change */
-    const char *const *better;
-    const char *const *not_better;
-    const char *const *trigger_links;    /* between a trigger and the change */
+    const char *const *sides;           /* before a body part */
+    const char *const *positions;       /* behind one */
+    const char *const *bare_complaints; /* what a trigger may bring without a part of the body: 疼, 难受 */
+    const char *const *trigger_links;   /* between a trigger and the change */
+    const char *const *firm_links;      /* those of them that let any words before them be a trigger */
+    const char *const
+        *never_triggers;      /* what holds one of them is no trigger, not even a known one: 突然, 像 */
+    const char *const *needs; /* before what a patient has to do */
     const char *const *trigger_openings; /* before a trigger */
-    const char *const *no_triggers;      /* what holds one of them is no trigger */
+    const char *const *no_triggers;      /* what holds one of them is none that the lexicon does not know */
     struct scope scope;                  /* negation and its reach */
 };
 

@@ -7,7 +7,7 @@ static bool is_digit(char c) {
 }
 
 static bool has(struct span text, size_t at, const char *word) {
-    return at <= text.length && span_starts(span_between(text, at, text.length), span_of(word));
+    return at <= text.length && span_word(span_between(text, at, text.length), word);
 }
 
 static bool ends_before(struct span text, size_t at, const char *const *words) {
@@ -37,14 +37,17 @@ static bool read_digits(struct span text, size_t at, struct quantity *quantity) 
  * negative value when there is none. */
 static double read_numeral(struct span text, size_t *at) {
     static const struct {
-        const char *character;
+        uint32_t character;
         double value;
-    } NUMERALS[] = {{"零", 0}, {"〇", 0}, {"一", 1},  {"二", 2},  {"两", 2}, {"俩", 2},
-                    {"三", 3}, {"仨", 3}, {"四", 4},  {"五", 5},  {"六", 6}, {"七", 7},
-                    {"八", 8}, {"九", 9}, {"十", 10}, {"百", 100}};
-    for (size_t i = 0; i < sizeof NUMERALS / sizeof *NUMERALS; i++)
-        if (has(text, *at, NUMERALS[i].character)) {
-            *at += strlen(NUMERALS[i].character);
+    } NUMERALS[] = {{U'零', 0}, {U'〇', 0}, {U'一', 1},  {U'二', 2},  {U'两', 2}, {U'俩', 2},
+                    {U'三', 3}, {U'仨', 3}, {U'四', 4},  {U'五', 5},  {U'六', 6}, {U'七', 7},
+                    {U'八', 8}, {U'九', 9}, {U'十', 10}, {U'百', 100}};
+    uint32_t character;
+    if (*at >= text.length) return -1;
+    size_t length = utf8_read(span_between(text, *at, text.length), &character);
+    for (size_t i = 0; length && i < sizeof NUMERALS / sizeof *NUMERALS; i++)
+        if (character == NUMERALS[i].character) {
+            *at += length;
             return NUMERALS[i].value;
         }
     return -1;
@@ -206,8 +209,8 @@ bool onset_read(struct span text, size_t at, double *days, size_t *end) {
     enum { REACH_BYTES = 15 };
     size_t longest = 0;
     for (size_t i = 0; i < sizeof POINTS / sizeof *POINTS; i++) {
-        size_t length = strlen(POINTS[i].word), after = at + length;
-        if (length <= longest || !has(text, at, POINTS[i].word)) continue;
+        size_t length = span_word(span_between(text, at, text.length), POINTS[i].word), after = at + length;
+        if (length <= longest) continue;
         size_t reach = text.length - after > REACH_BYTES ? after + REACH_BYTES : text.length;
         if (POINTS[i].counts_from && !contains_any(span_between(text, after, reach), SINCE)) continue;
         longest = length;

@@ -13,15 +13,19 @@ size_t span_find(struct span span, struct span part, size_t from) {
 size_t starts_with_any(struct span span, const char *const *words) {
     size_t longest = 0;
     if (span.length == 0 || utf8_continues(span.data[0])) return 0;
-    for (; *words; words++)
-        if (span_starts(span, span_of(*words)) && strlen(*words) > longest) longest = strlen(*words);
+    for (; *words; words++) {
+        size_t length = span_word(span, *words);
+        if (length > longest) longest = length;
+    }
     return longest;
 }
 
 size_t ends_with_any(struct span span, const char *const *words) {
     size_t longest = 0;
-    for (; *words; words++)
-        if (span_ends(span, span_of(*words)) && strlen(*words) > longest) longest = strlen(*words);
+    for (; *words; words++) {
+        struct span word = span_of(*words);
+        if (word.length > longest && span_ends(span, word)) longest = word.length;
+    }
     return longest;
 }
 

@@ -32,6 +32,14 @@ static inline bool span_starts(struct span span, struct span prefix) {
     return span.length >= prefix.length && bytes_equal(span.data, prefix.data, prefix.length);
 }
 
+/* The length of a word that the span starts with, or 0. Asked at every place of a text: most words are settled by
+ * their first byte, without their length. */
+static inline size_t span_word(struct span span, const char *word) {
+    size_t length = 0;
+    while (word[length] && length < span.length && word[length] == span.data[length]) length++;
+    return word[length] ? 0 : length;
+}
+
 static inline bool span_ends(struct span span, struct span suffix) {
     return span.length >= suffix.length &&
            bytes_equal(span.data + span.length - suffix.length, suffix.data, suffix.length);

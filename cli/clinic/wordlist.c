@@ -65,11 +65,29 @@ static bool same_text(const struct word *a, const struct word *b) {
     return a->text.length == b->text.length && memcmp(a->text.data, b->text.data, a->text.length) == 0;
 }
 
+/* The number of the pair of bytes that starts a character of three bytes, or WORD_STARTS. */
+static size_t pair_at(struct span text, size_t at) {
+    if (at + 1 >= text.length) return WORD_STARTS;
+    unsigned first = (unsigned char)text.data[at], second = (unsigned char)text.data[at + 1];
+    return first >> 4 == 0xE ? (first & 0xF) << 6 | (second & 0x3F) : WORD_STARTS;
+}
+
+static void note_starts(struct wordlist *list) {
+    size_t pair = 0, i = 0;
+    for (; i < list->n_words; i++) {
+        size_t of_word = pair_at(list->words[i].text, 0);
+        if (of_word == WORD_STARTS && (unsigned char)list->words[i].text.data[0] < 0xE0) continue;
+        while (pair <= of_word) list->starts[pair++] = i;
+    }
+    while (pair <= WORD_STARTS) list->starts[pair++] = i;
+}
+
 const struct word *wordlist_sort(struct wordlist *list, size_t *other) {
     struct word *words = list->words;
     size_t kept = 0;
     if (list->n_words) qsort(words, list->n_words, sizeof *words, compare_words);
     for (size_t i = 0; i < list->n_words; i++) {
+        if (words[i].text.length > list->longest) list->longest = words[i].text.length;
         const struct word *before = kept ? &words[kept - 1] : NULL;
         if (!before || !same_text(before, &words[i]))
             words[kept++] = words[i];
@@ -77,6 +95,7 @@ const struct word *wordlist_sort(struct wordlist *list, size_t *other) {
             return *other = words[i].term, before;
     }
     list->n_words = kept;
+    note_starts(list);
     return NULL;
 }
 
@@ -97,9 +116,14 @@ static size_t first_with_byte(const struct word *words, size_t low, size_t high,
 struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at) {
     const struct word *words = list->words;
     struct word_match longest = {0};
-    size_t low = 0, high = list->n_words;
+    size_t low = 0, high = list->n_words, depth = 0, pair = pair_at(text, at);
     if (at < text.length && utf8_continues(text.data[at])) return longest;
-    for (size_t depth = 0; low < high && at + depth < text.length; depth++) {
+    if (pair < WORD_STARTS) {
+        low = list->starts[pair];
+        high = list->starts[pair + 1];
+        depth = 2;
+    }
+    for (; low < high && at + depth < text.length; depth++) {
         unsigned byte = (unsigned char)text.data[at + depth];
         low = first_with_byte(words, low, high, depth, byte);
         high = first_with_byte(words, low, high, depth, byte + 1);
@@ -113,10 +137,8 @@ struct word_match wordlist_match(const struct wordlist *list, struct span text, 
 }
 
 size_t wordlist_before(const struct wordlist *list, struct span text, size_t end) {
-    size_t longest = 0;
     struct span before = span_between(text, 0, end);
-    for (size_t i = 0; i < list->n_words; i++)
-        if (list->words[i].text.length > longest && span_ends(before, list->words[i].text))
-            longest = list->words[i].text.length;
-    return end - longest;
+    for (size_t at = end > list->longest ? end - list->longest : 0; at < end; at++)
+        if (wordlist_match(list, before, at).length == end - at) return at;
+    return end;
 }

@@ -1,6 +1,7 @@
 /* Terms and the words that express them, found in running text by longest match.
  *
- * The words are kept sorted: a binary search that narrows the list byte by byte walks it like a trie. */
+ * The words are kept sorted: a binary search that narrows the list byte by byte walks it like a trie. The first two
+ * bytes of a character of three, as nearly all words begin with, are looked up in a table. */
 #ifndef CLINIC_WORDLIST_H
 #define CLINIC_WORDLIST_H
 
@@ -22,12 +23,17 @@ struct word_match {
 
 struct infixes;
 
+enum { WORD_STARTS = 16 * 64 }; /* pairs of the bytes 0xE0..0xEF and 0x80..0xBF */
+
 /* Zero-initialise; owned by the arena. A term is its index in `terms`. */
 struct wordlist {
     const char **terms;
     size_t n_terms;
     struct word *words;
     size_t n_words;
+    size_t longest; /* bytes of the longest word, once sorted */
+    size_t
+        starts[WORD_STARTS + 1]; /* once sorted, the words that begin with pair i: [starts[i], starts[i+1]) */
     const struct infixes *infixes; /* that may divide its words (infix.h); NULL: none */
 };
 

@@ -270,6 +270,51 @@ static void test_surroundings_of_a_complaint(void **state) {
     arena_free(&reading.arena);
 }
 
+static void assert_words(const struct strings *found, const char *expected) {
+    struct buffer joined = {0};
+    for (size_t i = 0; i < found->count; i++) buffer_format(&joined, i ? " %s" : "%s", found->items[i]);
+    assert_string_equal(joined.length ? joined.data : "", expected);
+    buffer_free(&joined);
+}
+
+static void test_triggers(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *aggravating, *relieving;
+    } CASES[] = {
+        /* a word of change, with and without a link; the trigger in the clause before */
+        {"膝盖疼,上下楼加重,歇歇能轻些", "上下楼", "歇歇"},
+        {"腰疼,捂热水袋,能好点", "", "捂热水袋"},
+        {"胃疼,生气以后更厉害,喝热水舒服点", "生气", "喝热水"},
+        {"头晕,熬夜、喝酒之后明显", "熬夜 喝酒", ""},
+        /* a complaint that a link or a known trigger brings */
+        {"腰疼,一弯腰就疼", "弯腰", ""},
+        {"脚疼,踩地疼", "踩地", ""},
+        {"胸口痛,咳嗽时疼", "咳嗽时", ""},
+        {"腰疼,翻身疼,平躺就不疼", "翻身", "平躺"},
+        /* a length of time is no part of a trigger */
+        {"走快了胸口发紧,歇几分钟就好", "走快", "歇几分钟"},
+        {"胸口闷,含了速效救心丸七八分钟才过去", "", "含了速效救心丸"},
+        /* what the patient has to do; what grows */
+        {"夜里憋醒,得坐起来喘", "", "坐起来"},
+        {"膝盖疼,越走越疼", "走", ""},
+        /* another's, one event, what does not help, what the complaint is */
+        {"头疼,吃了布洛芬也没用", "", ""},
+        {"昨天搬东西腰突然疼", "", ""},
+        {"走路不稳三天", "", ""},
+        {"受了凉,咳嗽加重", "", ""},
+        {"早上醒来左耳听不见", "", ""},
+        {"喉咙像被掐住一样疼", "", ""},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        read_text(&reading, CASES[i].text);
+        assert_words(&reading.findings.aggravating, CASES[i].aggravating);
+        assert_words(&reading.findings.relieving, CASES[i].relieving);
+        arena_free(&reading.arena);
+    }
+}
+
 /* A megabyte without any punctuation ends in bounded time: no rule looks further than a window. */
 static void test_long_text_without_punctuation(void **state) {
     (void)state;
@@ -329,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_ages_and_durations_are_told_apart),
         cmocka_unit_test(test_what_the_caller_knows_stays),
         cmocka_unit_test(test_surroundings_of_a_complaint),
+        cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_long_text_without_punctuation),
         cmocka_unit_test(test_text_is_checked),
     };
