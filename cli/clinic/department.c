@@ -1,6 +1,6 @@
 #include "cli/clinic/department.h"
 
-static const double ADULT_YEARS = 14, OLD_YEARS = 65;
+static const double OLD_YEARS = 65;
 
 static bool load_department(const struct record *root, size_t index, struct arena *arena,
                             struct departments *departments, struct failure *failure) {

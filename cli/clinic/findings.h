@@ -21,6 +21,9 @@ struct patient {
 /* "男", "女", or NULL when unknown. */
 const char *sex_name(enum sex sex);
 
+/* From this age on patients see the departments of adults. */
+enum { ADULT_YEARS = 14 };
+
 /* The age in years; NAN when unknown. */
 double patient_years(const struct patient *patient);
 

@@ -194,10 +194,11 @@ static bool is_of_earlier_times(const struct judging *judging, size_t i) {
            (contains_any(before, EVER) || starts_with_any(after, EVER));
 }
 
-/* Where the patient is another, "我" is no subject in "我看他喘". */
-static bool tells_of_speaker(const struct judging *judging, const struct person_mention *person) {
-    return !starts_with_any(text_of(judging, person->end, judging->passage->plain.length),
-                            judging->scope->observing);
+/* Where the patient is another, "我" is no subject in "我看他喘", nor 奶奶 in "奶奶发现电池少了". */
+static bool tells_of_another(const struct judging *judging, const struct person_mention *person) {
+    const struct scope *scope = judging->scope;
+    struct span behind = text_of(judging, person->end, judging->passage->plain.length);
+    return starts_with_any(behind, person->person == PERSON_SELF ? scope->observing : scope->noticing) != 0;
 }
 
 /* The subject of a mention is the last person named in its clause. A clause that names none and speaks of no
@@ -206,11 +207,8 @@ static bool is_of_another(const struct judging *judging, size_t i) {
     const struct passage *passage = judging->passage;
     const struct mention *mention = &judging->mentions[i];
     struct clause clause = clause_of(judging, i);
-    const struct person_mention *person = passage_person(passage, clause.start, mention->start);
-    if (person && person->person == PERSON_SELF && passage->patient != PERSON_SELF &&
-        !tells_of_speaker(judging, person))
-        return false;
-    if (person) return !person_may_be(person->person, passage->patient);
+    const struct person_mention *person = passage_subject(passage, clause.start, mention->start);
+    if (person) return !person_may_be(person->person, passage->patient) && !tells_of_another(judging, person);
     const struct mention *before = i ? &judging->mentions[i - 1] : NULL;
     return before && before->polarity == POLARITY_OTHER && passage_goes_on(passage, mention->clause) &&
            before->clause + 1 >= mention->clause &&

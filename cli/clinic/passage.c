@@ -106,6 +106,21 @@ const struct person_mention *passage_person(const struct passage *passage, size_
     return low > 0 && passage->persons[low - 1].start >= start ? &passage->persons[low - 1] : NULL;
 }
 
+/* "生完孩子两周", "照顾孩子累了" and "跟我吵架" speak of the one who does it. */
+static bool is_object(const struct passage *passage, const struct person_mention *person) {
+    static const char *const DOING[] = {"生",   "生完", "生了", "生下", "怀",   "怀了", "带",   "带着", "抱",
+                                        "抱着", "照顾", "喂",   "送",   "接",   "陪",   "背",   "和",   "跟",
+                                        "与",   "像",   "带的", "接送", "生过", "教",   "看着", "哄",   "奶",
+                                        "刚生", "生第", "二胎", "对",   "向",   "找",   "骂",   NULL};
+    return ends_with_any(span_between(plain_span(&passage->plain), 0, person->start), DOING) != 0;
+}
+
+const struct person_mention *passage_subject(const struct passage *passage, size_t start, size_t end) {
+    const struct person_mention *named = passage_person(passage, start, end);
+    while (named && is_object(passage, named)) named = passage_person(passage, start, named->start);
+    return named;
+}
+
 /* The first symptom at or after `from`; text.length when there is none. */
 static size_t next_symptom(struct span text, const struct wordlist *symptoms, size_t from) {
     struct word_match match = {0};
@@ -117,22 +132,12 @@ static size_t next_symptom(struct span text, const struct wordlist *symptoms, si
     return from;
 }
 
-/* "生完孩子两周" and "照顾孩子累了" speak of the one who does it. */
-static bool is_cared_for(const struct passage *passage, const struct person_mention *person) {
-    static const char *const CARING[] = {"生",   "生完", "生了", "生下", "怀",   "怀了", "带",   "带着",
-                                         "抱",   "抱着", "照顾", "喂",   "送",   "接",   "陪",   "背",
-                                         "和",   "跟",   "与",   "像",   "带的", "接送", "生过", "教",
-                                         "看着", "哄",   "奶",   "刚生", "生第", "二胎", NULL};
-    return ends_with_any(span_between(plain_span(&passage->plain), 0, person->start), CARING) != 0;
-}
-
 /* The patient is the last person named before the first symptom ("帮我妈问一下,头痛三天"), unless that is a
  * stranger and the speaker has symptoms too ("同事咳嗽,我也咳嗽了"). */
 static void find_patient(struct passage *passage, const struct wordlist *symptoms) {
     struct span text = plain_span(&passage->plain);
     size_t first = next_symptom(text, symptoms, 0);
-    const struct person_mention *named = passage_person(passage, 0, first);
-    while (named && is_cared_for(passage, named)) named = passage_person(passage, 0, named->start);
+    const struct person_mention *named = passage_subject(passage, 0, first);
     if (!named) return;
     passage->patient = named->person;
     passage->patient_sex = named->sex;
@@ -162,4 +167,12 @@ bool passage_open(struct passage *passage, struct arena *arena, struct span sour
 
 struct span passage_source(const struct passage *passage, size_t start, size_t end) {
     return span_between(passage->source, passage->plain.origin[start], passage->plain.origin[end]);
+}
+
+void passage_speak_for_child(struct passage *passage) {
+    for (size_t i = 0; passage->patient == PERSON_SELF && i < passage->n_persons; i++) {
+        if (passage->persons[i].person != PERSON_CHILD) continue;
+        passage->patient = PERSON_CHILD;
+        passage->patient_sex = passage->persons[i].sex;
+    }
 }

@@ -44,6 +44,10 @@ struct passage {
 bool passage_open(struct passage *passage, struct arena *arena, struct span source,
                   const struct lexicon *lexicon);
 
+/* For a patient whose age is known to be a child's: a text that names a child and does not say whom it speaks for
+ * speaks for the child. To be called before the first mention is found. */
+void passage_speak_for_child(struct passage *passage);
+
 /* Whether clause i goes on with the sentence of the clause before it. */
 bool passage_goes_on(const struct passage *passage, size_t i);
 
@@ -55,5 +59,8 @@ struct span passage_source(const struct passage *passage, size_t start, size_t e
 
 /* The last person named in plain[start, end): PERSON_SELF for 我, NULL when none is. */
 const struct person_mention *passage_person(const struct passage *passage, size_t start, size_t end);
+
+/* The last of them that something is not only done to or with: 老婆 in "老婆跟我吵架". */
+const struct person_mention *passage_subject(const struct passage *passage, size_t start, size_t end);
 
 #endif

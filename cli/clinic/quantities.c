@@ -53,10 +53,11 @@ static double read_numeral(struct span text, size_t *at) {
     return -1;
 }
 
-/* "三十五", "十几", and two digits in a row as a range ("两三" is 2.5). */
+/* "三十五", "十几", and two digits in a row as a range ("两三" is 2.5); other digits begin another number
+ * ("一百二十六八十"). */
 static bool read_numerals(struct span text, size_t at, struct quantity *quantity) {
     double total = 0, digit = -1, value, low = -1, scale = 1;
-    size_t start = at;
+    size_t start = at, before = at;
     while ((value = read_numeral(text, &at)) >= 0) {
         if (value >= 10) {
             total += (digit < 0 ? 1 : digit) * value;
@@ -66,12 +67,15 @@ static bool read_numerals(struct span text, size_t at, struct quantity *quantity
             digit = 0;
             scale = 1;
         } else if (digit > 0) {
+            if (value != digit + 1) break;
             low = digit;
             digit = value;
         } else {
             digit = value;
         }
+        before = at;
     }
+    at = before;
     if (at == start) return false;
     /* "一百六" is 160. */
     double high = total + (digit < 0 ? 0 : digit * scale);
@@ -306,6 +310,15 @@ static double number_after(struct span text, const char *const *words, size_t *a
     return NAN;
 }
 
+/* Whether what stands before a bare number tells that it was measured just so: "今早量37.9", "咽东西疼 38.8". */
+static bool is_told_alone(struct span text, size_t at, double value) {
+    static const char *const BEFORE[] = {"量",   "测",   "量了", "测了", "一下", "晚上", "夜里",
+                                         "今早", "昨晚", "早上", "中午", "下午", "现在", "最高",
+                                         " ",    ",",    ";",    "。",   NULL};
+    static const double FEVER = 37.3;
+    return value >= FEVER && ends_before(text, at, BEFORE);
+}
+
 /* "37.8" with nothing that says what it is, in a text that speaks of fever: one decimal, no other unit. */
 static bool is_bare_temperature(struct span text, size_t at, const struct quantity *number) {
     static const char *const OTHERS[] = {"血糖", "血钾", "尿酸", "体重",     "白细胞", "糖化",
@@ -335,8 +348,9 @@ static double highest_temperature(struct span text) {
         if (!read_measured(text, at, &number)) continue;
         size_t unit = skip_any(text, number.end, BLANK);
         bool degrees = skip_any(text, unit, DEGREES) > unit && !ends_before(text, at, NO_BODY);
-        if ((degrees || (feverish && is_bare_temperature(text, at, &number))) && number.value >= 34 &&
-            number.value <= 43)
+        bool bare =
+            (feverish || is_told_alone(text, at, number.value)) && is_bare_temperature(text, at, &number);
+        if ((degrees || bare) && number.value >= 34 && number.value <= 43)
             highest = fmax(highest, number.value);
         at = number.end - 1;
     }
@@ -345,7 +359,7 @@ static double highest_temperature(struct span text) {
     return highest;
 }
 
-/* "150/95" by its word or unit; "78 46", "130到80" only right behind its word. */
+/* "150/95" by its word or unit; "78 46", "130到80", "一百二十六八十" only right behind its word. */
 static bool read_pressures(struct span text, size_t at, struct quantity *high, struct quantity *low) {
     static const char *const WORDS[] = {"血压", "bp", NULL};
     static const char *const UNIT[] = {"mmhg", "毫米汞柱", " mmhg", NULL};
@@ -354,7 +368,8 @@ static bool read_pressures(struct span text, size_t at, struct quantity *high, s
     if (!read_measured(text, at, high)) return false;
     size_t more = skip_any(text, high->end, (const char *const[]){"多", NULL});
     size_t next = skip_any(text, more, BETWEEN);
-    if (next == high->end || !read_measured(text, skip_any(text, next, BLANK), low)) return false;
+    bool divided = next > high->end || (next < text.length && !is_digit(text.data[next]));
+    if (!divided || !read_measured(text, skip_any(text, next, BLANK), low)) return false;
     bool plausible = high->value >= 50 && high->value <= 300 && low->value >= 20 && low->value < high->value;
     bool named = contains_any(span_between(text, at > NEAR_BYTES ? at - NEAR_BYTES : 0, at), WORDS);
     return plausible && (named || (has(text, high->end, "/") && skip_any(text, low->end, UNIT) > low->end));
@@ -362,8 +377,9 @@ static bool read_pressures(struct span text, size_t at, struct quantity *high, s
 
 /* The first pair that is a blood pressure, or "高压一百六低压九十". */
 static void read_blood_pressure(struct span text, struct vitals *vitals) {
-    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL};
-    static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", "低", NULL};
+    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL}, *const PRESSURE[] = {
+                                                                                          "血压", NULL};
+    static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", NULL}, *const LOW[] = {"低", NULL};
     struct quantity high, low;
     for (size_t at = 0; at < text.length; at++) {
         if (read_pressures(text, at, &high, &low)) {
@@ -375,8 +391,14 @@ static void read_blood_pressure(struct span text, struct vitals *vitals) {
     }
     size_t at = 0;
     vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300);
-    if (isnan(vitals->systolic)) at = 0;
+    if (isnan(vitals->systolic)) { /* "血压都180上下" */
+        at = 0;
+        vitals->systolic = number_after(text, PRESSURE, &at, 80, 300);
+    }
+    size_t behind = isnan(vitals->systolic) ? 0 : at;
+    at = behind;
     vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200);
+    if (isnan(vitals->diastolic) && behind) vitals->diastolic = number_after(text, LOW, &behind, 20, 200);
 }
 
 struct vitals vitals_read(struct span text) {

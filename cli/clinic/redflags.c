@@ -142,7 +142,7 @@ static bool is_seen(const struct checking *in, size_t sign, size_t clause) {
 
 static bool is_child(const struct checking *in) {
     double years = in->quantities[QUANTITY_AGE];
-    return isnan(years) ? in->passage->patient == PERSON_CHILD : years < 14;
+    return isnan(years) ? in->passage->patient == PERSON_CHILD : years < ADULT_YEARS;
 }
 
 static bool is_elder(const struct checking *in) {

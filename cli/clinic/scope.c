@@ -30,6 +30,7 @@ static const struct {
     LIST(history_suffixes),
     LIST(self),
     LIST(observing),
+    LIST(noticing),
 };
 enum { N_LISTS = sizeof LISTS / sizeof *LISTS };
 

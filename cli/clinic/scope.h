@@ -46,6 +46,7 @@ struct scope {
     const char *const *history_suffixes;
     const char *const *self;      /* the speaker */
     const char *const *observing; /* behind 我 they tell of another: 我看他喘 */
+    const char *const *noticing;  /* behind any person they do: 奶奶发现 */
     struct person_word *persons;
     size_t n_persons;
 };

@@ -63,13 +63,21 @@ static bool add_site(const struct extraction *in, size_t clause, const struct si
     return entity && strings_add(&in->findings->sites, in->arena, entity->text);
 }
 
+/* The end of a decoy of the lexicon at `at`, as 奶奶 or 馒头, or `at`. */
+static size_t skip_decoy(const struct extraction *in, struct clause clause, size_t at) {
+    struct span text = span_between(text_of(in), 0, clause.end);
+    struct word_match match = wordlist_match(&in->passage->lexicon->symptoms, text, at);
+    return match.length && match.term == TERM_NONE ? at + match.length : at;
+}
+
 bool add_sites(const struct extraction *in) {
     for (size_t i = 0; i < in->passage->n_clauses; i++) {
         struct clause clause = in->passage->clauses[i];
         for (size_t at = clause.start; at < clause.end;) {
             struct site site;
-            if (!read_site(in, clause, at, &site)) {
-                at++;
+            size_t behind = skip_decoy(in, clause, at);
+            if (behind > at || !read_site(in, clause, at, &site)) {
+                at = behind > at ? behind : at + 1;
                 continue;
             }
             if (!add_site(in, i, &site)) return false;

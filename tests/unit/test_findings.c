@@ -63,6 +63,29 @@ static void test_others_past_and_feared_symptoms_are_none(void **state) {
     assert_findings("头痛好了一点", "头痛", "");
     assert_findings("咳嗽,会不会抽搐", "咳嗽", "");
     assert_findings("今天天气不错", "", "");
+    /* kin by any name; who is only quarrelled with, or only notices, is not the one with the complaint */
+    assert_findings("咳嗽三天,小姨有哮喘,他哥发烧", "咳嗽", "");
+    assert_findings("俺媳妇跟我吵架以后头痛", "头痛", "");
+    assert_findings("孩子发烧,奶奶发现流鼻血", "发热 鼻出血", "");
+    assert_findings("咳嗽两天,也没说头疼", "咳嗽", "头痛");
+}
+
+/* "昨天发现娃尿像酱油色": the record says that the patient is a child. */
+static void test_a_childs_age_tells_whom_the_text_speaks_for(void **state) {
+    (void)state;
+    static const char TEXT[] = "嗓子化脓好了,昨天发现娃尿血";
+    static const struct {
+        int age;
+        size_t n_positive;
+    } CASES[] = {{8, 1}, {30, 0}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct patient patient = {.has_age = true, .age = CASES[i].age, .age_unit = "岁"};
+        struct report report;
+        struct failure failure;
+        assert_true(report_begin(&report, &clinic, &patient, NULL, span_of(TEXT), 0.5, &failure));
+        assert_int_equal(report.findings.positive.count, CASES[i].n_positive);
+        report_free(&report);
+    }
 }
 
 static void test_findings_keep_the_patients_words(void **state) {
@@ -145,6 +168,11 @@ static void test_vital_signs(void **state) {
     assert_vitals("t 37.8 p 98 r 18 bp 116/70", (struct vitals){37.8, 116, 70, 98, 18, NAN});
     assert_vitals("烧到39度,昨天37.9度", (struct vitals){39, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("发热40天,呼吸困难5天,2/3片", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
+    assert_vitals("血压一百二十六八十,心率五十六", (struct vitals){NAN, 126, 80, 56, NAN, NAN});
+    assert_vitals("这三天血压都180上下", (struct vitals){NAN, 180, NAN, NAN, NAN, NAN});
+    assert_vitals("今早量37.9", (struct vitals){37.9, NAN, NAN, NAN, NAN, NAN});
+    assert_vitals("咽东西疼 38.8 能喝粥", (struct vitals){38.8, NAN, NAN, NAN, NAN, NAN});
+    assert_vitals("血小板低 36.5,身高1米38.5,花了38.5块", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("近视300度,每天3次", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
 }
 
@@ -366,6 +394,7 @@ int main(void) {
         cmocka_unit_test(test_a_complaint_may_be_divided),
         cmocka_unit_test(test_what_looks_like_negation_is_none),
         cmocka_unit_test(test_others_past_and_feared_symptoms_are_none),
+        cmocka_unit_test(test_a_childs_age_tells_whom_the_text_speaks_for),
         cmocka_unit_test(test_findings_keep_the_patients_words),
         cmocka_unit_test(test_durations_are_in_days),
         cmocka_unit_test(test_chief_complaint_is_shorthand),
