@@ -103,10 +103,14 @@ $B/static/libyoutu.a: $(LIB_OBJ)
 
 LIB_NAMES := libyoutu.so libyoutu.so.$(MAJOR) libyoutu.so.$(VERSION) libyoutu.a $(notdir $(PLUGIN))
 DEMO      := $(wildcard models/youtu-demo/*)
+# What a clinic may change, as it is compiled in (--rules, --kb, --templates).
+DATA      := $(addprefix cli/data/,lexicon.json scope.json redflags.json departments.json knowledge.json)
+TEMPLATES := $(wildcard cli/data/templates/*.txt)
 I          = install -m 644
 
 install: lib $B/static/libyoutu.a $B/youtu-diagnose $(if $(NVCC),cuda)              ## PREFIX=/usr/local LIBDIR=PREFIX/lib DESTDIR=
-	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(PREFIX)/include $(LIBDIR)/pkgconfig $(PREFIX)/share/youtu/models/youtu-demo)
+	install -d $(addprefix $(DESTDIR),$(PREFIX)/bin $(PREFIX)/include $(LIBDIR)/pkgconfig $(PREFIX)/share/youtu/models/youtu-demo \
+	  $(PREFIX)/share/youtu/data/templates)
 	$I libyoutu/youtu.h $(DESTDIR)$(PREFIX)/include
 	$I $B/static/libyoutu.a $(DESTDIR)$(LIBDIR)
 	install -m 755 $B/$(SO) $(DESTDIR)$(LIBDIR)/libyoutu.so.$(VERSION)
@@ -116,6 +120,8 @@ install: lib $B/static/libyoutu.a $B/youtu-diagnose $(if $(NVCC),cuda)          
 	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@VERSION@|$(VERSION)|' youtu.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/youtu.pc
 	$(CC) $(CLI_OBJ) -o $(DESTDIR)$(PREFIX)/bin/youtu-diagnose $(LDFLAGS) -L$B -lyoutu -Wl,-rpath,$(LIBDIR) $(CLI_LIBS)
 	$I $(DEMO) $(DESTDIR)$(PREFIX)/share/youtu/models/youtu-demo
+	$I $(DATA) $(DESTDIR)$(PREFIX)/share/youtu/data
+	$I $(TEMPLATES) $(DESTDIR)$(PREFIX)/share/youtu/data/templates
 uninstall:                                  ## removes what install put there
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(LIB_NAMES) pkgconfig/youtu.pc)
 	rm -f $(DESTDIR)$(PREFIX)/include/youtu.h $(DESTDIR)$(PREFIX)/bin/youtu-diagnose

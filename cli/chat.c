@@ -223,7 +223,8 @@ static bool check_templates(struct chat *chat, struct failure *failure) {
 
 static bool open_chat(struct chat *chat, struct failure *failure) {
     const struct options *options = chat->options;
-    if (!clinic_open(&chat->clinic, options->kb, failure) || !check_templates(chat, failure)) return false;
+    if (!clinic_open(&chat->clinic, options->kb, options->rules, failure) || !check_templates(chat, failure))
+        return false;
     const char *directory = engine_find_model(options->model, &chat->arena, failure);
     return directory && engine_open(&chat->engine, options, directory, &chat->progress, failure) &&
            engine_prepare(&chat->engine, options, AUTOMATIC_CTX, failure);

@@ -13,7 +13,8 @@ static void describe_rules(const struct clinic *clinic, struct buffer *out) {
     const struct kb *kb = &clinic->kb;
     buffer_format(out, "知识库    %s,版本 %s:%zu 种疾病,%zu 种症状,%zu 个科室\n", kb->source, kb->version,
                   kb->n_diseases, kb->symptoms.n_terms, kb->departments.count);
-    buffer_format(out, "警示规则  %zu 条\n", clinic->redflags.n_rules);
+    buffer_format(out, "警示规则  %zu 条%s%s\n", clinic->redflags.n_rules,
+                  clinic->rules ? ",自己的规则在 " : "", clinic->rules ? clinic->rules : "");
     buffer_put(out, "科室模板 ");
     for (size_t i = 0; i < N_EMBEDDED_TEMPLATES; i++) buffer_format(out, " %s", EMBEDDED_TEMPLATES[i].name);
     buffer_put(out, "\n");
@@ -52,7 +53,7 @@ static bool describe_model(const struct engine *engine, const struct options *op
 
 static bool describe(const struct options *options, struct clinic *clinic, struct engine *engine,
                      struct progress *progress, struct buffer *out, struct failure *failure) {
-    if (!clinic_open(clinic, options->kb, failure)) return false;
+    if (!clinic_open(clinic, options->kb, options->rules, failure)) return false;
     buffer_format(out, "版本      youtu-diagnose %s\n", youtu_version());
     describe_rules(clinic, out);
     const char *directory = engine_find_model(options->model, &clinic->arena, failure);

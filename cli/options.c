@@ -78,6 +78,8 @@ static const struct option_entry {
     {"greedy", OPTION_FLAG, FOR_EACH, FIELD(greedy), 0, 0, NULL, "总取概率最高的词元"},
     {"think", OPTION_FLAG, FOR_EACH, FIELD(think), 0, 0, NULL, "让模型先思考再回答"},
     {"kb", OPTION_TEXT, FOR_ALL, FIELD(kb), 0, 0, "FILE", "用自己的知识库代替内置的"},
+    {"rules", OPTION_TEXT, FOR_ALL, FIELD(rules), 0, 0, "DIR",
+     "自己的规则(lexicon、scope、redflags、departments.json)的目录,代替内置的同名文件"},
     {"templates", OPTION_TEXT, FOR_ALL, FIELD(templates), 0, 0, "DIR", "自己的科室模板(NAME.txt)的目录"},
     {"confidence", OPTION_REAL, FOR_REPORT | FOR_REQUEST, FIELD(confidence), 0, 1, "X",
      "低于它的诊断标为建议进一步确认(默认 0.5)"},

@@ -15,7 +15,7 @@ enum command { COMMAND_DIAGNOSE, COMMAND_CHAT, COMMAND_BATCH, COMMAND_INFO, COMM
 struct options {
     enum command command;
     const char *text; /* the patient's, or NULL: standard input */
-    const char *model, *device, *department, *output, *kb, *templates;
+    const char *model, *device, *department, *output, *kb, *rules, *templates;
     int threads, ctx, max_tokens, top_k, parallel;
     double temperature, top_p, min_p, repetition_penalty, confidence;
     int64_t seed;

@@ -9,7 +9,7 @@
 bool desk_open(struct desk *desk, const struct options *options, struct progress *progress,
                struct failure *failure) {
     *desk = (struct desk){.options = options};
-    if (!clinic_open(&desk->clinic, options->kb, failure) ||
+    if (!clinic_open(&desk->clinic, options->kb, options->rules, failure) ||
         (options->templates && !template_check_all(options->templates, failure)))
         return false;
     if (options->rules_only) return true;

@@ -116,7 +116,7 @@ int main(int argc, char **argv) {
     struct clinic clinic;
     struct failure failure;
     bool words = argc == 2 && strcmp(argv[1], "--words") == 0;
-    bool done = clinic_open(&clinic, NULL, &failure) &&
+    bool done = clinic_open(&clinic, NULL, NULL, &failure) &&
                 (words ? print_words(&clinic, &failure) : render_all(&clinic, &failure));
     clinic_close(&clinic);
     if (!done) fprintf(stderr, "render-prompts: %s\n", failure.message);

@@ -148,9 +148,8 @@ static bool load_class(struct classes *classes, const struct record *object, con
 
 bool classes_load(struct classes *classes, const struct record *root, const char *field, struct arena *arena,
                   struct failure *failure) {
-    struct record object = {.object = json_object_get(root->object, field)};
-    snprintf(object.place, sizeof object.place, "%.200s.%s", root->place, field);
-    if (!json_is_object(object.object)) return record_refuse(root, field, "对象", failure);
+    struct record object;
+    if (!record_open(root, field, &object, failure)) return false;
     const char *name;
     json_t *words;
     json_object_foreach((json_t *)object.object, name, words) {

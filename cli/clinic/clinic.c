@@ -3,30 +3,90 @@
 #include "cli/clinic/embedded.h"
 #include "cli/clinic/file.h"
 
-/* A knowledge base a hundred times the compiled-in one. */
-static const size_t KB_LIMIT_BYTES = 32 * 1024 * 1024;
+#include <dirent.h>
+#include <errno.h>
+#include <unistd.h>
 
-static bool load_own_kb(struct clinic *clinic, const char *path, struct failure *failure) {
-    struct span text;
-    return file_read(path, KB_LIMIT_BYTES, STATUS_INPUT, &clinic->arena, &text, failure) &&
-           kb_load(&clinic->kb, &clinic->arena, text, path, &clinic->lexicon, failure);
+/* A knowledge base a hundred times the compiled-in one. */
+static const size_t DATA_LIMIT_BYTES = 32 * 1024 * 1024;
+
+static const char *const RULE_FILES[] = {"lexicon.json", "scope.json", "redflags.json", "departments.json",
+                                         NULL};
+
+/* A file of a clinic's own rules, or the compiled-in one when the directory has none of this name. */
+static bool read_rules(struct clinic *clinic, const char *directory, const char *name,
+                       const struct embedded_file *embedded, struct span *text, const char **source,
+                       struct failure *failure) {
+    *text = embedded_span(embedded);
+    *source = embedded->name;
+    if (!directory) return true;
+    const char *path = arena_format(&clinic->arena, "%s/%s", directory, name);
+    if (!path) return fail_memory(failure);
+    if (access(path, F_OK) != 0) return true;
+    *source = path;
+    return file_read(path, DATA_LIMIT_BYTES, STATUS_INPUT, &clinic->arena, text, failure);
 }
 
-bool clinic_open(struct clinic *clinic, const char *kb_path, struct failure *failure) {
-    *clinic = (struct clinic){0};
+static bool is_json(const char *name) {
+    return span_ends(span_of(name), span_of(".json"));
+}
+
+/* Refuses a directory that holds no rules, or a JSON file that would never be read. */
+static bool check_rules(DIR *folder, const char *directory, struct failure *failure) {
+    size_t found = 0;
+    /* cppcheck-suppress readdirCalled ; the stream is this thread's own */
+    for (const struct dirent *entry; (entry = readdir(folder));) {
+        const char *const *known = RULE_FILES;
+        while (*known && strcmp(*known, entry->d_name) != 0) known++;
+        if (*known)
+            found++;
+        else if (is_json(entry->d_name))
+            return fail(failure, STATUS_USAGE,
+                        "--rules:%s 中的 %s 不是规则文件(应为 lexicon.json、scope.json、redflags.json 或 "
+                        "departments.json)",
+                        directory, entry->d_name);
+    }
+    return found ||
+           fail(failure, STATUS_USAGE,
+                "--rules:%s 中没有 lexicon.json、scope.json、redflags.json 或 departments.json", directory);
+}
+
+static bool open_rules(const char *directory, struct failure *failure) {
+    if (!directory) return true;
+    DIR *folder = opendir(directory);
+    if (!folder) return fail(failure, STATUS_USAGE, "--rules:不能读取目录 %s:%s", directory, strerror(errno));
+    bool right = check_rules(folder, directory, failure);
+    closedir(folder);
+    return right;
+}
+
+static bool load_rules(struct clinic *clinic, const char *directory, struct failure *failure) {
     struct arena *arena = &clinic->arena;
-    if (!lexicon_load(&clinic->lexicon, arena, embedded_span(&EMBEDDED_LEXICON), EMBEDDED_LEXICON.name,
-                      failure) ||
-        !scope_load(&clinic->lexicon.scope, arena, embedded_span(&EMBEDDED_SCOPE), EMBEDDED_SCOPE.name,
-                    failure) ||
-        !redflags_load(&clinic->redflags, arena, embedded_span(&EMBEDDED_REDFLAGS), EMBEDDED_REDFLAGS.name,
-                       &clinic->lexicon, failure) ||
-        !departments_load(&clinic->departments, arena, embedded_span(&EMBEDDED_DEPARTMENTS),
-                          EMBEDDED_DEPARTMENTS.name, failure))
+    struct span text;
+    const char *source;
+    return read_rules(clinic, directory, "lexicon.json", &EMBEDDED_LEXICON, &text, &source, failure) &&
+           lexicon_load(&clinic->lexicon, arena, text, source, failure) &&
+           read_rules(clinic, directory, "scope.json", &EMBEDDED_SCOPE, &text, &source, failure) &&
+           scope_load(&clinic->lexicon.scope, arena, text, source, failure) &&
+           read_rules(clinic, directory, "redflags.json", &EMBEDDED_REDFLAGS, &text, &source, failure) &&
+           redflags_load(&clinic->redflags, arena, text, source, &clinic->lexicon, failure) &&
+           read_rules(clinic, directory, "departments.json", &EMBEDDED_DEPARTMENTS, &text, &source,
+                      failure) &&
+           departments_load(&clinic->departments, arena, text, source, failure);
+}
+
+static bool load_knowledge(struct clinic *clinic, const char *path, struct failure *failure) {
+    struct span text = embedded_span(&EMBEDDED_KNOWLEDGE);
+    if (path && !file_read(path, DATA_LIMIT_BYTES, STATUS_INPUT, &clinic->arena, &text, failure))
         return false;
-    if (kb_path) return load_own_kb(clinic, kb_path, failure);
-    return kb_load(&clinic->kb, arena, embedded_span(&EMBEDDED_KNOWLEDGE), EMBEDDED_KNOWLEDGE.name,
-                   &clinic->lexicon, failure);
+    return kb_load(&clinic->kb, &clinic->arena, text, path ? path : EMBEDDED_KNOWLEDGE.name, &clinic->lexicon,
+                   failure);
+}
+
+bool clinic_open(struct clinic *clinic, const char *kb_path, const char *rules, struct failure *failure) {
+    *clinic = (struct clinic){.rules = rules};
+    return open_rules(rules, failure) && load_rules(clinic, rules, failure) &&
+           load_knowledge(clinic, kb_path, failure);
 }
 
 void clinic_close(struct clinic *clinic) {

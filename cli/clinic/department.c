@@ -28,15 +28,14 @@ bool departments_load(struct departments *departments, struct arena *arena, stru
                       const char *source, struct failure *failure) {
     static const char *const FIELDS[] = {"schema", "note", "departments", NULL};
     *departments = (struct departments){0};
-    json_t *document = document_parse(text, source, "youtu.departments/1", failure);
-    if (!document) return false;
-    struct record root = record_root(document, source);
+    struct document document;
+    struct record root;
+    if (!document_open(&document, text, source, "youtu.departments/1", &root, failure)) return false;
     size_t count = 0;
     bool loaded = record_allow(&root, FIELDS, failure) && record_count(&root, "departments", &count, failure);
     for (size_t i = 0; loaded && i < count; i++)
         loaded = load_department(&root, i, arena, departments, failure);
-    json_decref(document);
-    return loaded;
+    return document_close(&document, loaded, failure);
 }
 
 const struct department *department_find(const struct departments *departments, struct span name) {

@@ -40,28 +40,67 @@ json_t *document_read(struct span text, const char *name, struct failure *failur
     return document;
 }
 
-json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure) {
-    json_t *document = document_read(text, file, failure);
-    if (!document) return NULL;
-    const char *found = json_string_value(json_object_get(document, "schema"));
-    if (found && strcmp(found, schema) == 0) return document;
-    struct record root = record_root(document, file);
+static bool check_schema(struct document *document, const char *schema, struct record *root,
+                         struct failure *failure) {
+    const char *found = json_string_value(json_object_get(document->json, "schema"));
     char expected[80];
+    *root = (struct record){.object = document->json, .document = document};
+    snprintf(root->place, sizeof root->place, "%s", document->file);
+    if (found && strcmp(found, schema) == 0) return true;
     snprintf(expected, sizeof expected, "\"%s\"", schema);
-    record_refuse(&root, "schema", expected, failure);
-    json_decref(document);
-    return NULL;
+    return record_refuse(root, "schema", expected, failure);
 }
 
-struct record record_root(const json_t *document, const char *file) {
-    struct record root = {.object = document};
-    snprintf(root.place, sizeof root.place, "%s", file);
-    return root;
+bool document_open(struct document *document, struct span text, const char *file, const char *schema,
+                   struct record *root, struct failure *failure) {
+    *document = (struct document){.text = text, .file = file};
+    document->json = document_read(text, file, failure);
+    if (!document->json) return false;
+    return check_schema(document, schema, root, failure) || document_close(document, false, failure);
+}
+
+/* "redflags.json:rules[3]..." becomes "redflags.json:第 12 行:rules[3]...". */
+static void add_line(const struct document *document, struct failure *failure) {
+    struct span message = span_of(failure->message), file = span_of(document->file);
+    size_t line = document->repeated.length ? json_line_of_string(document->text, document->repeated)
+                                            : json_line(document->text, &document->last);
+    struct failure told = *failure;
+    if (line == 0 || failure->status != STATUS_INPUT || !span_starts(message, file) ||
+        message.length <= file.length || message.data[file.length] != ':')
+        return;
+    fail(failure, told.status, "%s:第 %zu 行%s", document->file, line, told.message + file.length);
+}
+
+bool document_close(struct document *document, bool loaded, struct failure *failure) {
+    if (!loaded) add_line(document, failure);
+    json_decref(document->json);
+    document->json = NULL;
+    return loaded;
+}
+
+/* Notes that a field of a record, or the record itself (NULL), is being read. field: as long-lived as the document. */
+static void note(const struct record *record, const char *field) {
+    struct json_path *last = &record->document->last;
+    *last = record->path;
+    if (field && last->depth < sizeof last->steps / sizeof *last->steps)
+        last->steps[last->depth++] = (struct json_step){field, JSON_NO_INDEX};
+}
+
+static struct json_path path_to(const struct record *parent, const char *field, size_t index) {
+    struct json_path path = parent->path;
+    if (path.depth < sizeof path.steps / sizeof *path.steps)
+        path.steps[path.depth++] = (struct json_step){field, index};
+    return path;
+}
+
+void record_repeats(const struct record *record, struct span word) {
+    record->document->repeated = word;
 }
 
 bool record_refuse(const struct record *record, const char *field, const char *expected,
                    struct failure *failure) {
     const json_t *value = json_object_get(record->object, field);
+    note(record, field);
     if (!value) return fail(failure, STATUS_INPUT, "%s:缺少字段 %s,应为 %s", record->place, field, expected);
     char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
     if (!shown) return fail_memory(failure);
@@ -73,10 +112,13 @@ bool record_refuse(const struct record *record, const char *field, const char *e
 bool record_allow(const struct record *record, const char *const *allowed, struct failure *failure) {
     const char *key;
     json_t *value;
+    note(record, NULL);
     json_object_foreach((json_t *)record->object, key, value) {
         const char *const *known = allowed;
         while (*known && strcmp(*known, key) != 0) known++;
-        if (!*known) return fail(failure, STATUS_INPUT, "%s:不认识的字段 %.80s", record->place, key);
+        if (*known) continue;
+        note(record, key);
+        return fail(failure, STATUS_INPUT, "%s:不认识的字段 %.80s", record->place, key);
     }
     return true;
 }
@@ -88,6 +130,7 @@ bool record_has(const struct record *record, const char *field) {
 
 bool record_count(const struct record *record, const char *field, size_t *count, struct failure *failure) {
     const json_t *array = json_object_get(record->object, field);
+    note(record, field);
     if (!json_is_array(array)) return record_refuse(record, field, "数组", failure);
     *count = json_array_size(array);
     return true;
@@ -99,6 +142,9 @@ bool record_element(const struct record *parent, const char *field, size_t index
     const char *name = json_string_value(json_object_get(object, "name"));
     if (!name) name = json_string_value(json_object_get(object, "id"));
     element->object = object;
+    element->document = parent->document;
+    element->path = path_to(parent, field, index);
+    note(element, NULL);
     int length = snprintf(element->place, sizeof element->place, "%.120s%s%s[%zu]", parent->place,
                           strchr(parent->place, '[') ? "." : ":", field, index);
     if (name && length > 0 && (size_t)length < sizeof element->place)
@@ -107,12 +153,18 @@ bool record_element(const struct record *parent, const char *field, size_t index
     return record_allow(element, allowed, failure);
 }
 
+bool record_open(const struct record *record, const char *field, struct record *inner,
+                 struct failure *failure) {
+    inner->object = json_object_get(record->object, field);
+    inner->document = record->document;
+    inner->path = path_to(record, field, JSON_NO_INDEX);
+    snprintf(inner->place, sizeof inner->place, "%.200s.%s", record->place, field);
+    return json_is_object(inner->object) || record_refuse(record, field, "对象", failure);
+}
+
 bool record_object(const struct record *record, const char *field, const char *const *allowed,
                    struct record *inner, struct failure *failure) {
-    inner->object = json_object_get(record->object, field);
-    snprintf(inner->place, sizeof inner->place, "%.200s.%s", record->place, field);
-    if (!json_is_object(inner->object)) return record_refuse(record, field, "对象", failure);
-    return record_allow(inner, allowed, failure);
+    return record_open(record, field, inner, failure) && record_allow(inner, allowed, failure);
 }
 
 static bool copy_string(const json_t *value, struct arena *arena, const char **copy) {
@@ -129,6 +181,7 @@ static bool is_text(const json_t *value) {
 bool record_string(const struct record *record, const char *field, struct arena *arena, const char **value,
                    struct failure *failure) {
     const json_t *found = json_object_get(record->object, field);
+    note(record, field);
     if (!is_text(found)) return record_refuse(record, field, "非空字符串", failure);
     return copy_string(found, arena, value) || fail_memory(failure);
 }

@@ -4,12 +4,24 @@
 #define CLINIC_JSON_RECORD_H
 
 #include "cli/clinic/arena.h"
+#include "cli/clinic/json_line.h"
 
 #include <jansson.h>
+
+/* A data file while it is read. */
+struct document {
+    json_t *json;
+    struct span text;
+    const char *file;      /* its name in messages */
+    struct json_path last; /* what was read last, where a fault is */
+    struct span repeated;  /* or the word that stands in two places; empty: none does */
+};
 
 /* An object of a data file with its place, for messages. */
 struct record {
     const json_t *object;
+    struct document *document;
+    struct json_path path;
     char place[256]; /* "knowledge.json: diseases[12]“偏头痛”" */
 };
 
@@ -17,12 +29,14 @@ struct record {
  * Not to be called by two threads at once. */
 json_t *document_read(struct span text, const char *name, struct failure *failure);
 
-/* Parses a data file whose "schema" must be `schema`; file: its name in messages. The caller owns the
- * document (json_decref). NULL on failure. Not to be called by two threads at once. */
-json_t *document_parse(struct span text, const char *file, const char *schema, struct failure *failure);
+/* Parses a data file whose "schema" must be `schema`; file: its name in messages. text must live as long as the
+ * document. root: the document itself as a record. After success to be ended by document_close. Not to be called by
+ * two threads at once. */
+bool document_open(struct document *document, struct span text, const char *file, const char *schema,
+                   struct record *root, struct failure *failure);
 
-/* The document itself as a record. */
-struct record record_root(const json_t *document, const char *file);
+/* Frees the document. Where reading it failed, its message gets the line. Returns `loaded`. */
+bool document_close(struct document *document, bool loaded, struct failure *failure);
 
 /* Refuses a record with a field that is not in `allowed` (NULL-terminated). */
 bool record_allow(const struct record *record, const char *const *allowed, struct failure *failure);
@@ -35,7 +49,9 @@ bool record_element(const struct record *parent, const char *field, size_t index
 /* Elements of the array field; refused when it is missing or not an array. */
 bool record_count(const struct record *record, const char *field, size_t *count, struct failure *failure);
 
-/* An object field as a record of its own. */
+/* An object field as a record of its own, with any fields or with none but those allowed. */
+bool record_open(const struct record *record, const char *field, struct record *inner,
+                 struct failure *failure);
 bool record_object(const struct record *record, const char *field, const char *const *allowed,
                    struct record *inner, struct failure *failure);
 
@@ -50,6 +66,9 @@ bool record_bool(const struct record *record, const char *field, bool *value, st
 
 /* Whether the field is there and not null. */
 bool record_has(const struct record *record, const char *field);
+
+/* A message about to be made is of a word that stands in two entries: its line is that of the later one. */
+void record_repeats(const struct record *record, struct span word);
 
 /* Refuses a field's value. Returns false. */
 bool record_refuse(const struct record *record, const char *field, const char *expected,

@@ -16,8 +16,9 @@ static const char *const AGE_FIELDS[] = {"min", "max", NULL};
 static const char *const TEST_FIELDS[] = {"name", "reason", NULL};
 
 static bool refuse_shared_word(const struct wordlist *list, const struct word *word, size_t other,
-                               const char *source, struct failure *failure) {
-    return fail(failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", source,
+                               const struct record *root, struct failure *failure) {
+    record_repeats(root, word->text);
+    return fail(failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place,
                 (int)word->text.length, word->text.data, list->terms[other], list->terms[word->term]);
 }
 
@@ -54,7 +55,7 @@ static bool load_symptoms(const struct kb_loading *loading, const struct record 
     }
     size_t other;
     const struct word *shared = wordlist_sort(symptoms, &other);
-    return !shared || refuse_shared_word(symptoms, shared, other, loading->kb->source, loading->failure);
+    return !shared || refuse_shared_word(symptoms, shared, other, root, loading->failure);
 }
 
 static bool is_icd10(const char *code) {
@@ -191,22 +192,21 @@ static bool load_diseases(const struct kb_loading *loading, const struct record 
     }
     size_t other;
     const struct word *shared = wordlist_sort(&kb->disease_names, &other);
-    if (shared) return refuse_shared_word(&kb->disease_names, shared, other, kb->source, loading->failure);
+    if (shared) return refuse_shared_word(&kb->disease_names, shared, other, root, loading->failure);
     return check_differentials(loading, root);
 }
 
 bool kb_load(struct kb *kb, struct arena *arena, struct span text, const char *source,
              const struct lexicon *lexicon, struct failure *failure) {
     *kb = (struct kb){.source = source};
-    json_t *document = document_parse(text, source, "youtu.kb/1", failure);
-    if (!document) return false;
+    struct document document;
+    struct record root;
+    if (!document_open(&document, text, source, "youtu.kb/1", &root, failure)) return false;
     struct kb_loading loading = {kb, lexicon, arena, failure};
-    struct record root = record_root(document, source);
     bool loaded = record_allow(&root, KB_FIELDS, failure) &&
                   record_string(&root, "version", arena, &kb->version, failure) &&
                   record_strings(&root, "departments", arena, &kb->departments, failure) &&
                   load_symptoms(&loading, &root) && signs_begin(&loading) &&
                   symptom_relations_load(&loading, &root) && load_diseases(&loading, &root);
-    json_decref(document);
-    return loaded;
+    return document_close(&document, loaded, failure);
 }

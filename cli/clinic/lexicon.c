@@ -47,11 +47,13 @@ static const char *term_name(const struct wordlist *list, size_t term) {
     return term == TERM_NONE ? "decoys" : list->terms[term];
 }
 
-bool lexicon_finish(struct wordlist *list, const char *place, const char *field, struct failure *failure) {
+bool lexicon_finish(struct wordlist *list, const struct record *root, const char *field,
+                    struct failure *failure) {
     size_t other;
     const struct word *shared = wordlist_sort(list, &other);
     if (!shared) return true;
-    return fail(failure, STATUS_INPUT, "%s:%s 中“%.*s”同时属于“%s”和“%s”,应只属于一个", place, field,
+    record_repeats(root, shared->text);
+    return fail(failure, STATUS_INPUT, "%s:%s 中“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place, field,
                 (int)shared->text.length, shared->text.data, term_name(list, other),
                 term_name(list, shared->term));
 }
@@ -92,7 +94,7 @@ static bool load_words(const struct loading *loading, const char *field, bool na
             !load_entry(loading, &entry, names_too, list, &term))
             return false;
     }
-    return lexicon_finish(list, loading->root->place, field, loading->failure);
+    return lexicon_finish(list, loading->root, field, loading->failure);
 }
 
 /* The ways to say that a symptom is absent without a word of denial: "胃口好". */
@@ -137,7 +139,7 @@ static bool load_symptoms(const struct loading *loading) {
             return false;
     }
     return load_decoys(loading) &&
-           lexicon_finish(&lexicon->symptoms, loading->root->place, "symptoms", loading->failure);
+           lexicon_finish(&lexicon->symptoms, loading->root, "symptoms", loading->failure);
 }
 
 static bool load_triggers(const struct loading *loading) {
@@ -154,7 +156,7 @@ static bool load_triggers(const struct loading *loading) {
              !record_bool(&entry, "moment", &lexicon->moments[term], loading->failure)))
             return false;
     }
-    return lexicon_finish(&lexicon->triggers, loading->root->place, "triggers", loading->failure);
+    return lexicon_finish(&lexicon->triggers, loading->root, "triggers", loading->failure);
 }
 
 /* A pattern of two of the lists is of the later one. */
@@ -174,7 +176,7 @@ static bool load_changes(const struct loading *loading) {
                                   loading->arena, loading->failure))
                 return false;
     }
-    return lexicon_finish(changes, loading->root->place, "worse、better、not_better", loading->failure);
+    return lexicon_finish(changes, loading->root, "worse、better、not_better", loading->failure);
 }
 
 static bool load_infixes(const struct loading *loading, struct infixes *infixes) {
@@ -228,9 +230,9 @@ static bool load_lists(const struct loading *loading) {
 bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text, const char *source,
                   struct failure *failure) {
     *lexicon = (struct lexicon){0};
-    json_t *document = document_parse(text, source, "youtu.lexicon/1", failure);
-    if (!document) return false;
-    struct record root = record_root(document, source);
+    struct document document;
+    struct record root;
+    if (!document_open(&document, text, source, "youtu.lexicon/1", &root, failure)) return false;
     const struct loading loading = {lexicon, &root, arena, failure};
     bool loaded = record_allow(&root, FIELDS, failure) &&
                   classes_load(&lexicon->classes, &root, "classes", arena, failure) &&
@@ -242,6 +244,5 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
                   load_words(&loading, "conditions", true, &lexicon->conditions) &&
                   load_infixes(&loading, &lexicon->infixes) && load_lists(&loading);
     lexicon->symptoms.infixes = &lexicon->infixes;
-    json_decref(document);
-    return loaded;
+    return document_close(&document, loaded, failure);
 }

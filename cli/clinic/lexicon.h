@@ -49,7 +49,8 @@ bool lexicon_add_word(const struct lexicon *lexicon, struct wordlist *list, size
                       const char *place, struct arena *arena, struct failure *failure);
 
 /* Sorts a list whose words are all there; refuses a word that two terms share. field: for messages. */
-bool lexicon_finish(struct wordlist *list, const char *place, const char *field, struct failure *failure);
+bool lexicon_finish(struct wordlist *list, const struct record *root, const char *field,
+                    struct failure *failure);
 
 /* Whether the symptom is a complaint, not a circumstance of one. */
 bool lexicon_is_complaint(const struct lexicon *lexicon, size_t symptom);

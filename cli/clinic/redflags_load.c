@@ -156,10 +156,12 @@ static bool load_all(const struct loading *in, const struct record *root) {
         if (!record_element(root, "terms", i, TERM_FIELDS, &entry, in->failure) || !load_term(in, &entry))
             return false;
     const struct word *shared = wordlist_sort(&redflags->cues, &other);
-    if (shared)
+    if (shared) {
+        record_repeats(root, shared->text);
         return fail(in->failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place,
                     (int)shared->text.length, shared->text.data, redflags->cues.terms[other],
                     redflags->cues.terms[shared->term]);
+    }
     redflags->rules = arena_new(in->arena, n_rules * sizeof *redflags->rules);
     if (!redflags->rules) return fail_memory(in->failure);
     for (; redflags->n_rules < n_rules; redflags->n_rules++)
@@ -172,11 +174,10 @@ static bool load_all(const struct loading *in, const struct record *root) {
 bool redflags_load(struct redflags *redflags, struct arena *arena, struct span text, const char *source,
                    const struct lexicon *lexicon, struct failure *failure) {
     *redflags = (struct redflags){.lexicon = lexicon};
-    json_t *document = document_parse(text, source, "youtu.redflags/1", failure);
-    if (!document) return false;
-    struct record root = record_root(document, source);
+    struct document document;
+    struct record root;
+    if (!document_open(&document, text, source, "youtu.redflags/1", &root, failure)) return false;
     struct loading in = {redflags, arena, failure};
     bool loaded = record_allow(&root, FIELDS, failure) && load_all(&in, &root);
-    json_decref(document);
-    return loaded;
+    return document_close(&document, loaded, failure);
 }

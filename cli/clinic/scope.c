@@ -92,15 +92,14 @@ static bool load_persons(struct scope *scope, const struct record *root, struct 
 bool scope_load(struct scope *scope, struct arena *arena, struct span text, const char *source,
                 struct failure *failure) {
     *scope = (struct scope){0};
-    json_t *document = document_parse(text, source, "youtu.scope/1", failure);
-    if (!document) return false;
-    struct record root = record_root(document, source);
+    struct document document;
+    struct record root;
+    if (!document_open(&document, text, source, "youtu.scope/1", &root, failure)) return false;
     bool loaded = allow_fields(&root, failure) && load_persons(scope, &root, arena, failure);
     for (size_t i = 0; loaded && i < N_LISTS; i++) {
         struct strings words;
         loaded = record_strings(&root, LISTS[i].field, arena, &words, failure);
         if (loaded) *(const char *const **)((char *)scope + LISTS[i].offset) = words.items;
     }
-    json_decref(document);
-    return loaded;
+    return document_close(&document, loaded, failure);
 }

@@ -51,10 +51,12 @@ def files_below(directory):
 
 def test_files(prefix):
     demo = {f"share/youtu/models/youtu-demo/{path.name}" for path in (ROOT / "models/youtu-demo").iterdir()}
+    data = {f"share/youtu/data/{name}.json" for name in ("lexicon", "scope", "redflags", "departments", "knowledge")}
+    data |= {f"share/youtu/data/templates/{path.name}" for path in (ROOT / "cli/data/templates").iterdir()}
     libraries = {f"lib/libyoutu.{end}" for end in ("a", "so", f"so.{MAJOR}", f"so.{VERSION}")}
     if (BUILD / "libyoutu_cuda.so").exists():
         libraries.add("lib/libyoutu_cuda.so")
-    assert files_below(prefix) == demo | libraries | {"lib/pkgconfig/youtu.pc", "include/youtu.h", "bin/youtu-diagnose"}
+    assert files_below(prefix) == demo | data | libraries | {"lib/pkgconfig/youtu.pc", "include/youtu.h", "bin/youtu-diagnose"}
     assert os.readlink(prefix / "lib/libyoutu.so") == f"libyoutu.so.{MAJOR}"
     assert os.readlink(prefix / f"lib/libyoutu.so.{MAJOR}") == f"libyoutu.so.{VERSION}"
     assert (prefix / "include/youtu.h").read_text(encoding="utf-8") == HEADER

@@ -12,7 +12,7 @@ struct clinic clinic;
 int open_clinic(void **state) {
     (void)state;
     struct failure failure;
-    if (clinic_open(&clinic, NULL, &failure)) return 0;
+    if (clinic_open(&clinic, NULL, NULL, &failure)) return 0;
     print_error("%s\n", failure.message);
     return -1;
 }

@@ -97,57 +97,57 @@ static void test_damage_is_named(void **state) {
     static const struct {
         const char *part, *instead, *message;
     } CASES[] = {
-        {"youtu.kb/1", "youtu.kb/2", "kb.json:字段 schema 为 \"youtu.kb/2\",应为 \"youtu.kb/1\""},
-        {"\"version\":\"2026.01\",", "", "kb.json:缺少字段 version,应为 非空字符串"},
-        {"\"note\"", "\"notes\"", "kb.json:不认识的字段 notes"},
-        {"\"头疼\"", "\"恶心\"", "kb.json:“恶心”同时属于“头痛”和“恶心”,应只属于一个"},
+        {"youtu.kb/1", "youtu.kb/2", "kb.json:第 1 行:字段 schema 为 \"youtu.kb/2\",应为 \"youtu.kb/1\""},
+        {"\"version\":\"2026.01\",", "", "kb.json:第 1 行:缺少字段 version,应为 非空字符串"},
+        {"\"note\"", "\"notes\"", "kb.json:第 1 行:不认识的字段 notes"},
+        {"\"头疼\"", "\"恶心\"", "kb.json:第 1 行:“恶心”同时属于“头痛”和“恶心”,应只属于一个"},
         {"{\"name\":\"恶心\",", "{\"name\":\"头痛\",",
-         "kb.json:symptoms[1]“头痛”:字段 name 为 \"头痛\",应为 没有出现过的名称"},
+         "kb.json:第 1 行:symptoms[1]“头痛”:字段 name 为 \"头痛\",应为 没有出现过的名称"},
         {"\"G43.9\"", "\"43.9\"",
-         "kb.json:diseases[0]“偏头痛”:字段 icd10 为 \"43.9\",应为 ICD-10 编码(如 \"G43.9\")"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 icd10 为 \"43.9\",应为 ICD-10 编码(如 \"G43.9\")"},
         {"\"min\":6,\"max\":null", "\"min\":6,\"max\":5",
-         "kb.json:diseases[0]“偏头痛”.ages:字段 min 为 6,应为 不大于 max 的数"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.ages:字段 min 为 6,应为 不大于 max 的数"},
         {"\"sex\":null", "\"sex\":\"x\"",
-         "kb.json:diseases[0]“偏头痛”:字段 sex 为 \"x\",应为 \"男\"、\"女\"或 null"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 sex 为 \"x\",应为 \"男\"、\"女\"或 null"},
         {"\"commonness\":4", "\"commonness\":9",
-         "kb.json:diseases[0]“偏头痛”:字段 commonness 为 9,应为 1 到 5 的数"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 commonness 为 9,应为 1 到 5 的数"},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"呕吐\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"呕吐\",应为 symptoms 中的名称"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"呕吐\",应为 symptoms 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"头痛\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的表现"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的表现"},
         {"{\"symptom\":\"恶心\"", "{\"site\":\"后脑\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 site 为 \"后脑\",应为 词典 sites 中的名称"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 site 为 \"后脑\",应为 词典 sites 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"aggravating\":\"声音\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 aggravating 为 \"声音\",应为 词典 triggers 中的名称"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 aggravating 为 \"声音\",应为 词典 triggers 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"course\":\"3\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 course 为 \"3\",应为 \"<=N\" 或 \">=N\"(天)"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 course 为 \"3\",应为 \"<=N\" 或 \">=N\"(天)"},
         {"{\"symptom\":\"恶心\"", "{\"age\":\">=老\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 age 为 \">=老\",应为 \"<=N\" 或 \">=N\"(岁)"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 age 为 \">=老\",应为 \"<=N\" 或 \">=N\"(岁)"},
         {"{\"symptom\":\"恶心\"", "{\"patient\":\"哺乳\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 patient 为 \"哺乳\",应为 \"怀孕\""},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 patient 为 \"哺乳\",应为 \"怀孕\""},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"恶心\",\"site\":\"前额\"",
-         "kb.json:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"恶心\",应为 恰好一个表现(symptom、site 等)"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"恶心\",应为 恰好一个表现(symptom、site 等)"},
         {"\"sex\":null,", "\"sex\":null,\"kind_of\":\"偏头痛\",",
-         "kb.json:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
         {"\"diseases\"", "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"头痛\"]}],\"diseases\"",
-         "kb.json:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 symptoms 中的名称,各只属于一个上位症状"},
+         "kb.json:第 1 行:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 symptoms 中的名称,各只属于一个上位症状"},
         {"\"diseases\"",
          "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
-         "kb.json:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
+         "kb.json:第 1 行:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
         {"\"diseases\"", "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"畏光\"}],\"diseases\"",
-         "kb.json:synonyms[0]:字段 means 为 \"畏光\",应为 symptoms 中的名称"},
+         "kb.json:第 1 行:synonyms[0]:字段 means 为 \"畏光\",应为 symptoms 中的名称"},
         {"\"diseases\"", "\"questions\":[{\"symptom\":\"畏光\",\"ask\":\"怕光吗?\"}],\"diseases\"",
-         "kb.json:questions[0]:字段 symptom 为 \"畏光\",应为 symptoms 中的名称"},
+         "kb.json:第 1 行:questions[0]:字段 symptom 为 \"畏光\",应为 symptoms 中的名称"},
         {"\"weight\":2", "\"weight\":\"2\"",
-         "kb.json:diseases[0]“偏头痛”.findings[0]:字段 weight 为 \"2\",应为 -3 到 3 的数"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[0]:字段 weight 为 \"2\",应为 -3 到 3 的数"},
         {"\"differentials\":[\"偏头痛\"]", "\"differentials\":[\"感冒\"]",
-         "kb.json:diseases[0]“偏头痛”:字段 differentials 为 [\"感冒\"],应为 diseases 中的名称的数组"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 differentials 为 [\"感冒\"],应为 diseases 中的名称的数组"},
         {"\"never_miss\":false", "\"never_miss\":0",
-         "kb.json:diseases[0]“偏头痛”:字段 never_miss 为 0,应为 true 或 false"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 never_miss 为 0,应为 true 或 false"},
         {"\"reason\":\"r\"", "\"reason\":\"\"",
-         "kb.json:diseases[0]“偏头痛”.tests[0]“t”:字段 reason 为 \"\",应为 非空字符串"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”.tests[0]“t”:字段 reason 为 \"\",应为 非空字符串"},
         {"\"aliases\":[\"血管性头痛\"]", "\"aliases\":[1]",
-         "kb.json:diseases[0]“偏头痛”:字段 aliases 为 [1],应为 非空字符串的数组"},
+         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 aliases 为 [1],应为 非空字符串的数组"},
         {"\"risk\":\"r\",", "\"risk\":\"r\",\"risk\":\"s\",", NULL},
         {"]}", "", NULL},
     };
@@ -175,7 +175,7 @@ static void test_the_built_in_one_is_sound(void **state) {
     (void)state;
     struct clinic clinic;
     struct failure failure = {.message = ""};
-    bool opened = clinic_open(&clinic, NULL, &failure);
+    bool opened = clinic_open(&clinic, NULL, NULL, &failure);
     assert_string_equal(failure.message, "");
     assert_true(opened);
     assert_true(clinic.kb.n_diseases >= 230);
@@ -198,7 +198,7 @@ static void test_diagnoses_are_found_by_their_names(void **state) {
     };
     struct clinic clinic;
     struct failure failure;
-    assert_true(clinic_open(&clinic, NULL, &failure));
+    assert_true(clinic_open(&clinic, NULL, NULL, &failure));
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         const struct disease *found;
         assert_true(kb_find_disease(&clinic.kb, &clinic.arena, span_of(CASES[i][0]), &found));
@@ -240,12 +240,12 @@ static void test_a_clinics_own_one_leaves_the_red_flags(void **state) {
     const char *path = fixture_path(f, "kb.json");
     struct clinic clinic;
     struct failure failure;
-    assert_true(clinic_open(&clinic, path, &failure));
+    assert_true(clinic_open(&clinic, path, NULL, &failure));
     assert_int_equal(clinic.kb.n_diseases, 1);
     assert_true(wordlist_find(&clinic.redflags.lexicon->symptoms, span_of("抽搐")) != TERM_NONE);
     clinic_close(&clinic);
     fixture_clear(f);
-    assert_false(clinic_open(&clinic, path, &failure));
+    assert_false(clinic_open(&clinic, path, NULL, &failure));
     assert_int_equal(failure.status, STATUS_INPUT);
     clinic_close(&clinic);
 }
