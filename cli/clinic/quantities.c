@@ -60,8 +60,9 @@ static bool read_numerals(struct span text, size_t at, struct quantity *quantity
     size_t start = at, before = at;
     while ((value = read_numeral(text, &at)) >= 0) {
         if (value >= 10) {
-            total += (digit < 0 ? 1 : digit) * value;
-            digit = -1;
+            double count = low >= 0 ? (low + digit) / 2 : digit < 0 ? 1 : digit;
+            total += count * value;
+            digit = low = -1;
             scale = value / 10;
         } else if (value == 0) {
             digit = 0;

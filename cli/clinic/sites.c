@@ -24,18 +24,27 @@ static bool read_site(const struct extraction *in, struct clause clause, size_t 
                           length == known.length ? lexicon->sites.terms[known.term] : NULL};
     struct span before = span_between(text, clause.start, at);
     site->start -= ends_with_any(before, lexicon->sides);
-    site->end += starts_with_any(span_between(text, site->end, clause.end), lexicon->positions);
+    for (size_t position;
+         (position = starts_with_any(span_between(text, site->end, clause.end), lexicon->positions));)
+        site->end += position;
     return true;
 }
 
-/* The symptom that a site of this clause belongs to: one that overlaps it, the next behind it in the clause or
- * in the one after, or else the last before it. */
-static const struct mention *symptom_of(const struct extraction *in, size_t clause, const struct site *site) {
+static bool is_complaint(const struct extraction *in, size_t i) {
+    return lexicon_is_complaint(in->passage->lexicon, in->symptoms.items[i].term);
+}
+
+/* The complaint that a site of this clause belongs to: one that overlaps it, the next behind it in the clause or in
+ * the one after, or else the last before it. Circumstances are passed over: 往大腿根窜 tells where the pain goes. */
+static const struct mention *complaint_of(const struct extraction *in, size_t clause,
+                                          const struct site *site) {
     const struct mention *items = in->symptoms.items;
-    size_t next = mentions_from(&in->symptoms, site->start);
-    bool has_next = next<in->symptoms.count, has_before = next> 0 && items[next - 1].clause == clause;
+    size_t first = mentions_from(&in->symptoms, site->start), next = first, before = first;
+    while (next < in->symptoms.count && items[next].clause <= clause + 1 && !is_complaint(in, next)) next++;
+    while (before > 0 && items[before - 1].clause == clause && !is_complaint(in, before - 1)) before--;
+    bool has_next = next < in->symptoms.count && is_complaint(in, next);
     if (has_next && items[next].clause == clause) return &items[next];
-    if (has_before) return &items[next - 1];
+    if (before > 0 && items[before - 1].clause == clause) return &items[before - 1];
     bool goes_on = has_next && items[next].clause == clause + 1 && passage_goes_on(in->passage, clause + 1);
     return goes_on ? &items[next] : NULL;
 }
@@ -47,15 +56,12 @@ static bool is_told_by(const struct extraction *in, const struct mention *sympto
     const char *name = in->kb->symptoms.terms[symptom->term];
     uint32_t c;
     struct span part = span_between(text_of(in), site->part_start, site->part_end);
-    size_t length = utf8_read(part, &c);
-    if (site->start > symptom->start) return part.length == length;
-    return length && span_find(span_of(name), span_between(part, 0, length), 0) == 0 &&
-           part.length <= 2 * length;
+    return part.length == utf8_read(part, &c) || span_find(span_of(name), part, 0) != SIZE_MAX;
 }
 
 static bool add_site(const struct extraction *in, size_t clause, const struct site *site) {
-    const struct mention *symptom = symptom_of(in, clause, site);
-    if (!symptom || !lexicon_is_complaint(in->passage->lexicon, symptom->term)) return true;
+    const struct mention *symptom = complaint_of(in, clause, site);
+    if (!symptom) return true;
     if (symptom->polarity != POLARITY_PRESENT && symptom->polarity != POLARITY_UNCERTAIN) return true;
     if (is_told_by(in, symptom, site)) return true;
     const struct entity *entity =

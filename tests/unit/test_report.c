@@ -344,7 +344,8 @@ static void test_a_knowledge_base_survives_refused_memory(void **state) {
         assert_false(kb_load(&kb, &arena, span_of(TEXT_OF_KB), "k", &clinic.lexicon, &failure));
         unlimit_json_memory();
         arena_free(&arena);
-        if (strcmp(failure.message, "k:第 1 行:字段 diseases 为 [],应为 至少一种疾病") == 0) { /* enough memory */
+        if (strcmp(failure.message, "k:第 1 行:字段 diseases 为 [],应为 至少一种疾病") ==
+            0) { /* enough memory */
             assert_true(refused > 20);
             return;
         }
