@@ -56,7 +56,9 @@ static bool is_told_by(const struct extraction *in, const struct mention *sympto
     const char *name = in->kb->symptoms.terms[symptom->term];
     uint32_t c;
     struct span part = span_between(text_of(in), site->part_start, site->part_end);
-    return part.length == utf8_read(part, &c) || span_find(span_of(name), part, 0) != SIZE_MAX;
+    size_t character = utf8_read(part, &c);
+    return part.length == character ||
+           (part.length <= 2 * character && span_find(span_of(name), part, 0) != SIZE_MAX);
 }
 
 static bool add_site(const struct extraction *in, size_t clause, const struct site *site) {
