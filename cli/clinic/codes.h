@@ -23,9 +23,7 @@ struct vital_code {
     const char *ucum, *unit; /* for machines; for people */
 };
 
-/* In the order of struct vitals: systolic and diastolic pressure side by side. */
-enum { VITAL_TEMPERATURE, VITAL_SYSTOLIC, VITAL_DIASTOLIC, VITAL_HEART_RATE, VITAL_RESPIRATION, VITAL_SPO2 };
-enum { N_VITALS = VITAL_SPO2 + 1 };
+/* By enum vital: systolic and diastolic pressure side by side. */
 extern const struct vital_code VITALS[N_VITALS];
 
 /* NAN where the text tells none. */

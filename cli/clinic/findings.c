@@ -1,3 +1,4 @@
+#include "cli/clinic/codes.h"
 #include "cli/clinic/extraction.h"
 
 const char *sex_name(enum sex sex) {
@@ -104,38 +105,53 @@ static bool name_chief_complaint(const struct extraction *in) {
 
 /* ---- sites, qualities, severity, triggers */
 
-static bool add_present_terms(const struct extraction *in, const struct wordlist *words,
-                              struct strings *names) {
+/* Every mention as an entity; the present ones also by name. */
+static bool add_terms(const struct extraction *in, enum entity_kind kind, const struct wordlist *words,
+                      struct strings *names) {
     struct mentions mentions;
     if (!mentions_find(in->passage, words, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++)
-        if (mentions.items[i].polarity == POLARITY_PRESENT &&
-            !strings_add(names, in->arena, words->terms[mentions.items[i].term]))
+    for (size_t i = 0; i < mentions.count; i++) {
+        const struct mention *mention = &mentions.items[i];
+        const char *name = words->terms[mention->term];
+        if (!add_entity(in, kind, mention->polarity, name, mention->start, mention->end) ||
+            (mention->polarity == POLARITY_PRESENT && !strings_add(names, in->arena, name)))
             return false;
+    }
     return true;
 }
 
 /* The worst degree that is mentioned; the lexicon lists degrees from worst to least. */
-static bool find_severity(const struct extraction *in, const struct lexicon *lexicon) {
-    struct mentions mentions;
-    if (!mentions_find(in->passage, &lexicon->severities, in->arena, &mentions)) return false;
-    size_t worst = TERM_NONE;
-    for (size_t i = 0; i < mentions.count; i++)
-        if (mentions.items[i].polarity == POLARITY_PRESENT && mentions.items[i].term < worst)
-            worst = mentions.items[i].term;
-    if (worst != TERM_NONE) in->findings->severity = lexicon->severities.terms[worst];
+static bool find_severity(const struct extraction *in, const struct wordlist *severities) {
+    struct strings degrees = {0};
+    if (!add_terms(in, ENTITY_SEVERITY, severities, &degrees)) return false;
+    for (size_t i = severities->n_terms; i-- > 0;)
+        for (size_t j = 0; j < degrees.count; j++)
+            if (strcmp(degrees.items[j], severities->terms[i]) == 0)
+                in->findings->severity = degrees.items[j];
+    return true;
+}
+
+static bool add_vitals(const struct extraction *in) {
+    struct vital_places places;
+    in->findings->vitals = vitals_read(plain_span(&in->passage->plain), &places);
+    for (size_t i = 0; i < N_VITALS; i++)
+        if (!isnan(vital_value(&in->findings->vitals, &VITALS[i])) &&
+            !add_entity(in, ENTITY_VITAL, POLARITY_PRESENT, VITALS[i].loinc.title, places.of[i].start,
+                        places.of[i].end))
+            return false;
     return true;
 }
 
 bool findings_extract(const struct passage *passage, const struct kb *kb, const struct lexicon *lexicon,
                       struct arena *arena, struct patient *patient, struct findings *findings) {
-    *findings = (struct findings){.vitals = vitals_read(plain_span(&passage->plain))};
+    *findings = (struct findings){0};
     struct extraction in = {passage, kb, arena, findings, {0}};
     complete_patient(passage, patient);
     bool read = mentions_find(passage, &kb->symptoms, arena, &in.symptoms) && add_symptoms(&in) &&
                 add_durations(&in) && name_chief_complaint(&in) && add_sites(&in) &&
-                add_present_terms(&in, &lexicon->qualities, &findings->qualities) &&
-                find_severity(&in, lexicon) && add_triggers(&in) && add_background(&in, kb, lexicon);
+                add_terms(&in, ENTITY_QUALITY, &lexicon->qualities, &findings->qualities) &&
+                find_severity(&in, &lexicon->severities) && add_vitals(&in) && add_triggers(&in) &&
+                add_background(&in, kb, lexicon);
     sort_entities(findings);
     return read;
 }

@@ -285,9 +285,9 @@ static bool measures_other(struct span text, size_t end) {
 }
 
 /* The first number that follows one of the words with nothing but a few words of measure between; NAN when
- * there is none. *at: where to look from, moved behind the number. */
-static double number_after(struct span text, const char *const *words, size_t *at, double least,
-                           double most) {
+ * there is none. *at: where to look from, moved behind the number; *place: where that stands. */
+static double number_after(struct span text, const char *const *words, size_t *at, double least, double most,
+                           struct place *place) {
     static const char *const BETWEEN[] = {
         " ",      ":",  "=",  "约",   "大约", "大概",   "为",   "是",     "到",   "有", "在",
         "达",     "快", "了", "最高", "最低", "只有",   "测",   "升至",   "降到", "(",  "慢",
@@ -304,6 +304,7 @@ static double number_after(struct span text, const char *const *words, size_t *a
         if (read_measured(text, number_at, &number) && number.value >= least && number.value <= most &&
             !measures_other(text, number.end)) {
             *at = number.end;
+            *place = (struct place){number_at, number.end};
             return number.value;
         }
         *at += length - 1;
@@ -336,7 +337,16 @@ static bool is_bare_temperature(struct span text, size_t at, const struct quanti
            !contains_any(span_between(text, near, at), OTHERS);
 }
 
-static double highest_temperature(struct span text) {
+/* Behind the tenths of a number that ends at `end`: 38 of "38度5" goes on. */
+static size_t behind_tenths(struct span text, size_t end) {
+    struct quantity tenths;
+    size_t at = skip_any(text, end, (const char *const[]){"度", "点", NULL});
+    if (at == end) return end;
+    if (has(text, at, "半")) return at + strlen("半");
+    return read_digits(text, at, &tenths) || read_numerals(text, at, &tenths) ? tenths.end : end;
+}
+
+static double highest_temperature(struct span text, struct place *place) {
     static const char *const DEGREES[] = {"℃", "°c", "度", "摄氏度", NULL};
     static const char *const WORDS[] = {"体温", "烧到", "量了", "高烧", "低烧", "发烧",
                                         "烧",   "发热", "高热", "低热", "t",    NULL};
@@ -351,12 +361,18 @@ static double highest_temperature(struct span text) {
         bool degrees = skip_any(text, unit, DEGREES) > unit && !ends_before(text, at, NO_BODY);
         bool bare =
             (feverish || is_told_alone(text, at, number.value)) && is_bare_temperature(text, at, &number);
-        if ((degrees || bare) && number.value >= 34 && number.value <= 43)
-            highest = fmax(highest, number.value);
+        if ((degrees || bare) && number.value >= 34 && number.value <= 43 && !(number.value <= highest)) {
+            highest = number.value;
+            *place = (struct place){at, behind_tenths(text, number.end)};
+        }
         at = number.end - 1;
     }
-    for (size_t at = 0; !isnan(value = number_after(text, WORDS, &at, 34, 43));)
-        highest = fmax(highest, value);
+    struct place other;
+    for (size_t at = 0; !isnan(value = number_after(text, WORDS, &at, 34, 43, &other));)
+        if (!(value <= highest)) {
+            highest = value;
+            *place = other;
+        }
     return highest;
 }
 
@@ -376,8 +392,8 @@ static bool read_pressures(struct span text, size_t at, struct quantity *high, s
     return plausible && (named || (has(text, high->end, "/") && skip_any(text, low->end, UNIT) > low->end));
 }
 
-/* The first pair that is a blood pressure, or "高压一百六低压九十". */
-static void read_blood_pressure(struct span text, struct vitals *vitals) {
+/* The first pair that is a blood pressure, or "高压一百六低压九十". places: of the systolic and the diastolic. */
+static void read_blood_pressure(struct span text, struct vitals *vitals, struct place places[2]) {
     static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL}, *const PRESSURE[] = {
                                                                                           "血压", NULL};
     static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", NULL}, *const LOW[] = {"低", NULL};
@@ -386,34 +402,42 @@ static void read_blood_pressure(struct span text, struct vitals *vitals) {
         if (read_pressures(text, at, &high, &low)) {
             vitals->systolic = high.value;
             vitals->diastolic = low.value;
+            places[0] = places[1] = (struct place){at, low.end};
             return;
         }
         if (read_measured(text, at, &high)) at = high.end - 1;
     }
     size_t at = 0;
-    vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300);
+    vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300, &places[0]);
     if (isnan(vitals->systolic)) { /* "血压都180上下" */
         at = 0;
-        vitals->systolic = number_after(text, PRESSURE, &at, 80, 300);
+        vitals->systolic = number_after(text, PRESSURE, &at, 80, 300, &places[0]);
     }
     size_t behind = isnan(vitals->systolic) ? 0 : at;
     at = behind;
-    vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200);
-    if (isnan(vitals->diastolic) && behind) vitals->diastolic = number_after(text, LOW, &behind, 20, 200);
+    vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200, &places[1]);
+    if (isnan(vitals->diastolic) && behind)
+        vitals->diastolic = number_after(text, LOW, &behind, 20, 200, &places[1]);
 }
 
-struct vitals vitals_read(struct span text) {
+struct vitals vitals_read(struct span text, struct vital_places *places) {
     static const char *const HEART_RATE[] = {"心率", "脉搏", "脉率", "心跳", "hr", "p", NULL};
     static const char *const RESPIRATION[] = {"呼吸频率", "呼吸", "rr", "r", NULL};
     static const char *const OXYGEN[] = {"血氧饱和度", "血氧", "氧饱和度", "氧饱和", "指脉氧",
                                          "指氧",       "spo2", "spo₂",     "sao2",   NULL};
-    struct vitals vitals = {.temperature_c = highest_temperature(text), .systolic = NAN, .diastolic = NAN};
-    read_blood_pressure(text, &vitals);
+    struct vital_places unwanted;
+    if (!places) places = &unwanted;
+    *places = (struct vital_places){0};
+    struct place *of = places->of;
+    struct vitals vitals = {.temperature_c = highest_temperature(text, &of[VITAL_TEMPERATURE]),
+                            .systolic = NAN,
+                            .diastolic = NAN};
+    read_blood_pressure(text, &vitals, &of[VITAL_SYSTOLIC]);
     size_t at = 0;
-    vitals.heart_rate = number_after(text, HEART_RATE, &at, 20, 300);
+    vitals.heart_rate = number_after(text, HEART_RATE, &at, 20, 300, &of[VITAL_HEART_RATE]);
     at = 0;
-    vitals.respiratory_rate = number_after(text, RESPIRATION, &at, 4, 120);
+    vitals.respiratory_rate = number_after(text, RESPIRATION, &at, 4, 120, &of[VITAL_RESPIRATION]);
     at = 0;
-    vitals.spo2 = number_after(text, OXYGEN, &at, 40, 100);
+    vitals.spo2 = number_after(text, OXYGEN, &at, 40, 100, &of[VITAL_SPO2]);
     return vitals;
 }

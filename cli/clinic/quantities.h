@@ -28,7 +28,25 @@ struct vitals {
     double temperature_c, systolic, diastolic, heart_rate, respiratory_rate, spo2;
 };
 
-/* The highest temperature and the first of every other sign in the text. */
-struct vitals vitals_read(struct span text);
+/* In the order of struct vitals. */
+enum vital {
+    VITAL_TEMPERATURE,
+    VITAL_SYSTOLIC,
+    VITAL_DIASTOLIC,
+    VITAL_HEART_RATE,
+    VITAL_RESPIRATION,
+    VITAL_SPO2,
+    N_VITALS
+};
+
+/* Where the numbers of vital signs stand, [start, end) of the text; start == end where none is told. */
+struct vital_places {
+    struct place {
+        size_t start, end;
+    } of[N_VITALS];
+};
+
+/* The highest temperature and the first of every other sign in the text, and where they stand (NULL: not wanted). */
+struct vitals vitals_read(struct span text, struct vital_places *places);
 
 #endif

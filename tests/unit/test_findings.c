@@ -149,7 +149,7 @@ static void test_chief_complaint_is_shorthand(void **state) {
 }
 
 static void assert_vitals(const char *text, struct vitals expected) {
-    struct vitals found = vitals_read(span_of(text));
+    struct vitals found = vitals_read(span_of(text), NULL);
     const double pairs[][2] = {{found.temperature_c, expected.temperature_c},
                                {found.systolic, expected.systolic},
                                {found.diastolic, expected.diastolic},
@@ -174,6 +174,43 @@ static void test_vital_signs(void **state) {
     assert_vitals("咽东西疼 38.8 能喝粥", (struct vitals){38.8, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("血小板低 36.5,身高1米38.5,花了38.5块", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("近视300度,每天3次", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
+}
+
+/* Every thing that is told is an entity with its place, however it is meant. */
+static void test_entities_of_every_kind(void **state) {
+    (void)state;
+    static const char TEXT[] = "太阳穴剧烈胀痛三天,看强光加重,体温38度5,血压150/95,没有刺痛,对青霉素过敏";
+    static const struct {
+        enum entity_kind kind;
+        enum polarity polarity;
+        const char *name, *text;
+    } EXPECTED[] = {
+        {ENTITY_SITE, POLARITY_PRESENT, "太阳穴", "太阳穴"},
+        {ENTITY_SEVERITY, POLARITY_PRESENT, "重", "剧烈"},
+        {ENTITY_QUALITY, POLARITY_PRESENT, "胀痛", "胀痛"},
+        {ENTITY_DURATION, POLARITY_PRESENT, "三天", "三天"},
+        {ENTITY_AGGRAVATING, POLARITY_PRESENT, "强光", "强光"},
+        {ENTITY_VITAL, POLARITY_PRESENT, "体温", "38度5"},
+        {ENTITY_VITAL, POLARITY_PRESENT, "收缩压", "150/95"},
+        {ENTITY_VITAL, POLARITY_PRESENT, "舒张压", "150/95"},
+        {ENTITY_QUALITY, POLARITY_DENIED, "刺痛", "刺痛"},
+        {ENTITY_ALLERGY, POLARITY_PRESENT, "青霉素", "青霉素"},
+    };
+    struct reading reading;
+    read_text(&reading, TEXT);
+    for (size_t i = 0; i < sizeof EXPECTED / sizeof *EXPECTED; i++) {
+        const struct entity *found = NULL;
+        for (size_t j = 0; !found && j < reading.findings.n_entities; j++) {
+            const struct entity *entity = &reading.findings.entities[j];
+            if (entity->kind == EXPECTED[i].kind && entity->polarity == EXPECTED[i].polarity &&
+                strcmp(entity->name, EXPECTED[i].name) == 0)
+                found = entity;
+        }
+        if (!found) fail_msg("%s %s", entity_kind_name(EXPECTED[i].kind), EXPECTED[i].name);
+        assert_string_equal(found->text, EXPECTED[i].text);
+        assert_memory_equal(TEXT + found->start, found->text, found->end - found->start);
+    }
+    arena_free(&reading.arena);
 }
 
 static void test_the_patient_is_read_from_the_text(void **state) {
@@ -399,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_durations_are_in_days),
         cmocka_unit_test(test_chief_complaint_is_shorthand),
         cmocka_unit_test(test_vital_signs),
+        cmocka_unit_test(test_entities_of_every_kind),
         cmocka_unit_test(test_the_patient_is_read_from_the_text),
         cmocka_unit_test(test_ages_and_durations_are_told_apart),
         cmocka_unit_test(test_what_the_caller_knows_stays),
