@@ -123,7 +123,8 @@ static bool is_child_behind(const struct passage *passage, size_t at) {
 
 /* Whether a span of days, weeks or months is an age by its surroundings. */
 static bool is_age_by_place(const struct passage *passage, size_t at, const struct measure *measure) {
-    static const char *const BORN[] = {"出生", "出生后", "生后", "新生儿", "月龄", "年龄", NULL};
+    static const char *const BORN[] = {"出生",   "出生后", "生后", "生下来", "落地",
+                                       "新生儿", "月龄",   "年龄", NULL};
     static const char *const SEXES[] = {"男", "女", "男性", "女性", "男婴", "女婴", "男孩", "女孩", NULL};
     static const char *const LASTING[] = {"没", "不", "来",   "前",   "以",   "一直", "未", "内", "后",
                                           "都", "里", "反复", "总是", "老是", "以来", "间", "无", NULL};
@@ -149,7 +150,9 @@ static bool is_age_beside_person(const struct passage *passage, size_t at, size_
     size_t behind = skip_any(text, end, OLDER), sex = skip_any(text, end, SEXES);
     size_t dividing = ends_with_any(span_between(text, 0, at), DIVIDING);
     bool of_sex = ends_with_any(span_between(text, 0, at - dividing), SEXES) != 0;
-    bool of_person = person && person->end == at && person->person != PERSON_SELF;
+    /* "俺66了" tells an age, "我38" may be a temperature. */
+    bool self = person && person->person == PERSON_SELF;
+    bool of_person = person && person->end == at && (!self || behind > end);
     return (sex > end && at_clause_end(text, sex)) || ((of_sex || of_person) && at_clause_end(text, behind));
 }
 

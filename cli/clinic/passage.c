@@ -62,10 +62,13 @@ static size_t read_person(const struct scope *scope, struct span text, enum pers
     return longest;
 }
 
+static bool is_grown_kin(enum person person) {
+    return person == PERSON_MOTHER || person == PERSON_FATHER || person == PERSON_SPOUSE ||
+           person == PERSON_GRANDPARENT;
+}
+
 bool person_may_be(enum person a, enum person b) {
-    bool a_grown = a == PERSON_MOTHER || a == PERSON_FATHER || a == PERSON_SPOUSE;
-    bool b_grown = b == PERSON_MOTHER || b == PERSON_FATHER || b == PERSON_SPOUSE;
-    return a == b || (a == PERSON_ELDER && b_grown) || (b == PERSON_ELDER && a_grown);
+    return a == b || (a == PERSON_ELDER && is_grown_kin(b)) || (b == PERSON_ELDER && is_grown_kin(a));
 }
 
 bool passage_goes_on(const struct passage *passage, size_t i) {

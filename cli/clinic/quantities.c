@@ -287,12 +287,12 @@ static bool measures_other(struct span text, size_t end) {
 /* The first number that follows one of the words with nothing but a few words of measure between; NAN when
  * there is none. *at: where to look from, moved behind the number; *place: where that stands. */
 static double number_after(struct span text, const char *const *words, size_t *at, double least, double most,
-                           struct place *place) {
+                           struct vital_place *place) {
     static const char *const BETWEEN[] = {
-        " ",      ":",  "=",  "约",   "大约", "大概",   "为",   "是",     "到",   "有", "在",
-        "达",     "快", "了", "最高", "最低", "只有",   "测",   "升至",   "降到", "(",  "慢",
-        "都",     "才", "量", "数",   "跳",   "也",     "测出", "量出来", "掉到", "剩", "一分钟",
-        "每分钟", "得", "就", "着",   "自测", "差不多", "过",   NULL};
+        " ",  ":",    "=",      "约",   "大约", "大概",   "为",   "是",   "到",     "有",     "在", "达",
+        "快", "了",   "最高",   "最低", "只有", "测",     "升至", "降到", "(",      "慢",     "都", "才",
+        "量", "数",   "跳",     "也",   "测出", "量出来", "掉到", "剩",   "一分钟", "每分钟", "得", "就",
+        "着", "自测", "差不多", "过",   "夹",   "手上",   "仪",   "的",   NULL};
     for (; *at < text.length; (*at)++) {
         size_t length = starts_with_any(span_between(text, *at, text.length), words);
         bool inside_word = *at > 0 && text.data[*at] >= 'a' && text.data[*at] <= 'z' &&
@@ -304,7 +304,7 @@ static double number_after(struct span text, const char *const *words, size_t *a
         if (read_measured(text, number_at, &number) && number.value >= least && number.value <= most &&
             !measures_other(text, number.end)) {
             *at = number.end;
-            *place = (struct place){number_at, number.end};
+            *place = (struct vital_place){number_at, number.end};
             return number.value;
         }
         *at += length - 1;
@@ -346,7 +346,7 @@ static size_t behind_tenths(struct span text, size_t end) {
     return read_digits(text, at, &tenths) || read_numerals(text, at, &tenths) ? tenths.end : end;
 }
 
-static double highest_temperature(struct span text, struct place *place) {
+static double highest_temperature(struct span text, struct vital_place *place) {
     static const char *const DEGREES[] = {"℃", "°c", "度", "摄氏度", NULL};
     static const char *const WORDS[] = {"体温", "烧到", "量了", "高烧", "低烧", "发烧",
                                         "烧",   "发热", "高热", "低热", "t",    NULL};
@@ -363,11 +363,11 @@ static double highest_temperature(struct span text, struct place *place) {
             (feverish || is_told_alone(text, at, number.value)) && is_bare_temperature(text, at, &number);
         if ((degrees || bare) && number.value >= 34 && number.value <= 43 && !(number.value <= highest)) {
             highest = number.value;
-            *place = (struct place){at, behind_tenths(text, number.end)};
+            *place = (struct vital_place){at, behind_tenths(text, number.end)};
         }
         at = number.end - 1;
     }
-    struct place other;
+    struct vital_place other;
     for (size_t at = 0; !isnan(value = number_after(text, WORDS, &at, 34, 43, &other));)
         if (!(value <= highest)) {
             highest = value;
@@ -376,7 +376,7 @@ static double highest_temperature(struct span text, struct place *place) {
     return highest;
 }
 
-/* "150/95" by its word or unit; "78 46", "130到80", "一百二十六八十" only right behind its word. */
+/* "150/95" by its unit or in a text that speaks of blood pressure; "78 46", "130到80", "一百二十六八十" only right behind its word. */
 static bool read_pressures(struct span text, size_t at, struct quantity *high, struct quantity *low) {
     static const char *const WORDS[] = {"血压", "bp", NULL};
     static const char *const UNIT[] = {"mmhg", "毫米汞柱", " mmhg", NULL};
@@ -389,11 +389,13 @@ static bool read_pressures(struct span text, size_t at, struct quantity *high, s
     if (!divided || !read_measured(text, skip_any(text, next, BLANK), low)) return false;
     bool plausible = high->value >= 50 && high->value <= 300 && low->value >= 20 && low->value < high->value;
     bool named = contains_any(span_between(text, at > NEAR_BYTES ? at - NEAR_BYTES : 0, at), WORDS);
-    return plausible && (named || (has(text, high->end, "/") && skip_any(text, low->end, UNIT) > low->end));
+    bool usual = high->value >= 90 && high->value <= 250 && low->value >= 40 && low->value <= 150;
+    bool by_unit = skip_any(text, low->end, UNIT) > low->end || (usual && contains_any(text, WORDS));
+    return plausible && (named || (has(text, high->end, "/") && by_unit));
 }
 
 /* The first pair that is a blood pressure, or "高压一百六低压九十". places: of the systolic and the diastolic. */
-static void read_blood_pressure(struct span text, struct vitals *vitals, struct place places[2]) {
+static void read_blood_pressure(struct span text, struct vitals *vitals, struct vital_place places[2]) {
     static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL}, *const PRESSURE[] = {
                                                                                           "血压", NULL};
     static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", NULL}, *const LOW[] = {"低", NULL};
@@ -402,7 +404,7 @@ static void read_blood_pressure(struct span text, struct vitals *vitals, struct 
         if (read_pressures(text, at, &high, &low)) {
             vitals->systolic = high.value;
             vitals->diastolic = low.value;
-            places[0] = places[1] = (struct place){at, low.end};
+            places[0] = places[1] = (struct vital_place){at, low.end};
             return;
         }
         if (read_measured(text, at, &high)) at = high.end - 1;
@@ -428,7 +430,7 @@ struct vitals vitals_read(struct span text, struct vital_places *places) {
     struct vital_places unwanted;
     if (!places) places = &unwanted;
     *places = (struct vital_places){0};
-    struct place *of = places->of;
+    struct vital_place *of = places->of;
     struct vitals vitals = {.temperature_c = highest_temperature(text, &of[VITAL_TEMPERATURE]),
                             .systolic = NAN,
                             .diastolic = NAN};

@@ -41,7 +41,7 @@ enum vital {
 
 /* Where the numbers of vital signs stand, [start, end) of the text; start == end where none is told. */
 struct vital_places {
-    struct place {
+    struct vital_place {
         size_t start, end;
     } of[N_VITALS];
 };

@@ -147,7 +147,8 @@ static bool is_child(const struct checking *in) {
 
 static bool is_elder(const struct checking *in) {
     double years = in->quantities[QUANTITY_AGE];
-    return isnan(years) ? in->passage->patient == PERSON_ELDER : years >= 65;
+    enum person patient = in->passage->patient;
+    return isnan(years) ? patient == PERSON_ELDER || patient == PERSON_GRANDPARENT : years >= 65;
 }
 
 static bool is_so(const struct checking *in, const struct condition *condition, size_t clause) {

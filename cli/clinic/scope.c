@@ -45,14 +45,15 @@ static bool allow_fields(const struct record *root, struct failure *failure) {
 static bool read_person(const struct record *entry, struct arena *arena, enum person *person,
                         struct failure *failure) {
     static const char *const NAMES[] = {
-        [PERSON_CHILD] = "child",   [PERSON_MOTHER] = "mother", [PERSON_FATHER] = "father",
-        [PERSON_SPOUSE] = "spouse", [PERSON_ELDER] = "elder",   [PERSON_SIBLING] = "sibling",
-        [PERSON_OTHERS] = "others"};
+        [PERSON_CHILD] = "child",     [PERSON_MOTHER] = "mother", [PERSON_FATHER] = "father",
+        [PERSON_SPOUSE] = "spouse",   [PERSON_ELDER] = "elder",   [PERSON_GRANDPARENT] = "grandparent",
+        [PERSON_SIBLING] = "sibling", [PERSON_OTHERS] = "others"};
     const char *name;
     if (!record_string(entry, "person", arena, &name, failure)) return false;
     for (size_t i = PERSON_CHILD; i < sizeof NAMES / sizeof *NAMES; i++)
         if (strcmp(name, NAMES[i]) == 0) return *person = (enum person)i, true;
-    return record_refuse(entry, "person", "child、mother、father、spouse、elder、sibling 或 others", failure);
+    return record_refuse(entry, "person",
+                         "child、mother、father、spouse、elder、grandparent、sibling 或 others", failure);
 }
 
 static bool read_sex(const struct record *entry, struct arena *arena, char *sex, struct failure *failure) {

@@ -12,7 +12,8 @@ enum person {
     PERSON_MOTHER,
     PERSON_FATHER,
     PERSON_SPOUSE,
-    PERSON_ELDER,
+    PERSON_ELDER, /* 老人, who may be anybody's */
+    PERSON_GRANDPARENT,
     PERSON_SIBLING,
     PERSON_OTHERS
 };

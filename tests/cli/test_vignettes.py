@@ -12,7 +12,7 @@ import unicodedata
 import pytest
 from conftest import COMMAND, ROOT, environment
 
-VIGNETTES = [ROOT / "tests/eval/adult.jsonl", ROOT / "tests/eval/others.jsonl"]
+VIGNETTES = [ROOT / f"tests/eval/{name}.jsonl" for name in ("adult", "others", "clinic")]
 LEVELS = ["routine", "urgent", "emergency"]
 NEGATORS = ("没有", "否认", "无", "没", "未", "不", "非")
 # Parts of longer expressions that say too little to be matched alone.

@@ -68,6 +68,8 @@ static void test_others_past_and_feared_symptoms_are_none(void **state) {
     assert_findings("俺媳妇跟我吵架以后头痛", "头痛", "");
     assert_findings("孩子发烧,奶奶发现流鼻血", "发热 鼻出血", "");
     assert_findings("咳嗽两天,也没说头疼", "咳嗽", "头痛");
+    assert_findings("我爸咳嗽,我爷爷也发烧", "咳嗽", "");
+    assert_findings("老人咳嗽,我爸还发烧", "咳嗽 发热", "");
 }
 
 /* "昨天发现娃尿像酱油色": the record says that the patient is a child. */
