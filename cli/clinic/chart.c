@@ -150,7 +150,9 @@ static bool is_sign(const struct entity *entity) {
     case ENTITY_AGGRAVATING:
     case ENTITY_RELIEVING:
     case ENTITY_DURATION:
-    case ENTITY_HISTORY: break;
+    case ENTITY_HISTORY:
+    case ENTITY_TREND:
+    case ENTITY_MENSTRUAL: break;
     }
     return false;
 }

@@ -18,6 +18,8 @@ const char *entity_kind_name(enum entity_kind kind) {
         [ENTITY_MEDICATION] = "medication",
         [ENTITY_ALLERGY] = "allergy",
         [ENTITY_VITAL] = "vital",
+        [ENTITY_TREND] = "trend",
+        [ENTITY_MENSTRUAL] = "menstrual",
     };
     return NAMES[kind];
 }
@@ -131,6 +133,40 @@ static bool find_severity(const struct extraction *in, const struct wordlist *se
     return true;
 }
 
+/* How it has gone of late: the last that is told holds. */
+static bool find_trend(const struct extraction *in, const struct wordlist *trends) {
+    struct strings told = {0};
+    if (!add_terms(in, ENTITY_TREND, trends, &told)) return false;
+    struct mentions mentions;
+    if (!mentions_find(in->passage, trends, in->arena, &mentions)) return false;
+    for (size_t i = 0; i < mentions.count; i++)
+        if (mentions.items[i].polarity == POLARITY_PRESENT)
+            in->findings->trend = trends->terms[mentions.items[i].term];
+    return true;
+}
+
+/* The patient's own clauses that speak of periods; a long one from the word on. */
+static bool add_menstrual(const struct extraction *in, const struct wordlist *words) {
+    enum { LONGEST_BYTES = 60 };
+    struct mentions mentions;
+    if (!mentions_find(in->passage, words, in->arena, &mentions)) return false;
+    size_t told_until = 0;
+    for (size_t i = 0; i < mentions.count; i++) {
+        const struct mention *mention = &mentions.items[i];
+        struct clause clause = in->passage->clauses[mention->clause];
+        size_t start = clause.end - clause.start > LONGEST_BYTES ? mention->start : clause.start,
+               end = clause.end;
+        while (end - start > LONGEST_BYTES || utf8_continues(in->passage->plain.data[end])) end--;
+        if (mention->polarity == POLARITY_OTHER || mention->polarity == POLARITY_HYPOTHETICAL ||
+            start < told_until)
+            continue;
+        const struct entity *entity = add_entity(in, ENTITY_MENSTRUAL, mention->polarity, NULL, start, end);
+        if (!entity || !strings_add(&in->findings->menstrual, in->arena, entity->text)) return false;
+        told_until = end;
+    }
+    return true;
+}
+
 static bool add_vitals(const struct extraction *in) {
     struct vital_places places;
     in->findings->vitals = vitals_read(plain_span(&in->passage->plain), &places);
@@ -150,7 +186,8 @@ bool findings_extract(const struct passage *passage, const struct kb *kb, const 
     bool read = mentions_find(passage, &kb->symptoms, arena, &in.symptoms) && add_symptoms(&in) &&
                 add_durations(&in) && name_chief_complaint(&in) && add_sites(&in) &&
                 add_terms(&in, ENTITY_QUALITY, &lexicon->qualities, &findings->qualities) &&
-                find_severity(&in, &lexicon->severities) && add_vitals(&in) && add_triggers(&in) &&
+                find_severity(&in, &lexicon->severities) && find_trend(&in, &lexicon->trends) &&
+                add_menstrual(&in, &lexicon->menstrual) && add_vitals(&in) && add_triggers(&in) &&
                 add_background(&in, kb, lexicon);
     sort_entities(findings);
     return read;

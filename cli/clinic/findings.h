@@ -54,11 +54,13 @@ enum entity_kind {
     ENTITY_HISTORY,
     ENTITY_MEDICATION,
     ENTITY_ALLERGY,
-    ENTITY_VITAL
+    ENTITY_VITAL,
+    ENTITY_TREND,
+    ENTITY_MENSTRUAL
 };
 
 /* "symptom", "site", "quality", "severity", "aggravating", "relieving", "duration", "history", "medication",
- * "allergy", "vital". */
+ * "allergy", "vital", "trend", "menstrual". */
 const char *entity_kind_name(enum entity_kind kind);
 
 /* One thing that the text says, wherever and however often: with its place and how it is meant. */
@@ -78,7 +80,9 @@ struct findings {
     struct duration *durations;
     size_t n_durations;
     struct strings sites, qualities, aggravating, relieving, history, medications, allergies;
-    const char *severity; /* "重", "中", "轻" or NULL */
+    const char *severity;     /* "重", "中", "轻" or NULL */
+    const char *trend;        /* "加重", "减轻", "反复", "稳定", as it was told last, or NULL */
+    struct strings menstrual; /* what is told of the periods, in the patient's words: 末次月经上周 */
     struct vitals vitals;
 };
 

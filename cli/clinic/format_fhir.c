@@ -53,8 +53,10 @@ static void illness_lines(const struct report *report, struct buffer *text) {
     put_list(text, "部位", &findings->sites);
     put_list(text, "性质", &findings->qualities);
     if (findings->severity) buffer_format(text, "程度：%s\n", findings->severity);
+    if (findings->trend) buffer_format(text, "变化：%s\n", findings->trend);
     put_list(text, "加重", &findings->aggravating);
     put_list(text, "缓解", &findings->relieving);
+    put_list(text, "月经", &findings->menstrual);
 }
 
 static void symptom_lines(const struct report *report, struct buffer *text) {

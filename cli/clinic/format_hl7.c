@@ -222,9 +222,11 @@ static void put_findings(struct message *message, const struct findings *finding
     put_terms(message, LOCAL("SITE", "部位"), &findings->sites);
     put_terms(message, LOCAL("QUALITY", "性质"), &findings->qualities);
     if (findings->severity) put_line(message, LOCAL("SEVERITY", "程度"), 0, span_of(findings->severity));
+    if (findings->trend) put_line(message, LOCAL("TREND", "变化"), 0, span_of(findings->trend));
     put_terms(message, LOCAL("AGGRAVATING", "加重因素"), &findings->aggravating);
     put_terms(message, LOCAL("RELIEVING", "缓解因素"), &findings->relieving);
     put_terms(message, in_loinc(&LOINC_PAST), &findings->history);
+    put_terms(message, LOCAL("MENSTRUAL", "月经"), &findings->menstrual);
     put_terms(message, in_loinc(&LOINC_MEDICATIONS), &findings->medications);
     put_terms(message, in_loinc(&LOINC_ALLERGIES), &findings->allergies);
     for (size_t i = 0; i < N_VITALS; i++) {

@@ -144,6 +144,8 @@ static json_t *findings(struct json_writing *out, const struct findings *finding
     put_value(out, object, "durations", durations(out, findings));
     put_value(out, object, "qualities", texts(out, &findings->qualities));
     put_value(out, object, "severity", text_or_null(findings->severity));
+    put_value(out, object, "trend", text_or_null(findings->trend));
+    put_value(out, object, "menstrual", texts(out, &findings->menstrual));
     put_value(out, object, "aggravating", texts(out, &findings->aggravating));
     put_value(out, object, "relieving", texts(out, &findings->relieving));
     put_value(out, object, "positive", finding_array(out, &findings->positive));

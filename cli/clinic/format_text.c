@@ -150,9 +150,11 @@ static void put_key_points(const struct findings *findings, struct buffer *out) 
     put_list("  部位：", &findings->sites, out);
     put_list("  性质：", &findings->qualities, out);
     if (findings->severity) buffer_format(out, "  程度：%s\n", findings->severity);
+    if (findings->trend) buffer_format(out, "  变化：%s\n", findings->trend);
     put_list("  加重：", &findings->aggravating, out);
     put_list("  缓解：", &findings->relieving, out);
     put_list("  既往：", &findings->history, out);
+    put_list("  月经：", &findings->menstrual, out);
     put_list("  用药：", &findings->medications, out);
     put_list("  过敏：", &findings->allergies, out);
     put_vitals(&findings->vitals, out);

@@ -168,6 +168,9 @@ static void put_findings(struct xml *xml, const struct findings *findings) {
     put_terms(xml, ENTITY_QUALITY, &findings->qualities);
     if (findings->severity)
         put_terms(xml, ENTITY_SEVERITY, &(struct strings){(const char *[]){findings->severity}, 1});
+    if (findings->trend)
+        put_terms(xml, ENTITY_TREND, &(struct strings){(const char *[]){findings->trend}, 1});
+    put_terms(xml, ENTITY_MENSTRUAL, &findings->menstrual);
     put_terms(xml, ENTITY_AGGRAVATING, &findings->aggravating);
     put_terms(xml, ENTITY_RELIEVING, &findings->relieving);
     put_terms(xml, ENTITY_HISTORY, &findings->history);

@@ -5,6 +5,7 @@
 static const char *const FIELDS[] = {"schema",          "classes",
                                      "symptoms",        "sites",
                                      "qualities",       "severities",
+                                     "trends",          "menstrual",
                                      "triggers",        "drugs",
                                      "conditions",      "body_parts",
                                      "infixes",         "decoys",
@@ -239,8 +240,9 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
                   load_symptoms(&loading) && load_words(&loading, "sites", true, &lexicon->sites) &&
                   load_words(&loading, "qualities", true, &lexicon->qualities) &&
                   load_words(&loading, "severities", false, &lexicon->severities) &&
-                  load_triggers(&loading) && load_changes(&loading) &&
-                  load_words(&loading, "drugs", true, &lexicon->drugs) &&
+                  load_words(&loading, "trends", false, &lexicon->trends) &&
+                  load_words(&loading, "menstrual", false, &lexicon->menstrual) && load_triggers(&loading) &&
+                  load_changes(&loading) && load_words(&loading, "drugs", true, &lexicon->drugs) &&
                   load_words(&loading, "conditions", true, &lexicon->conditions) &&
                   load_infixes(&loading, &lexicon->infixes) && load_lists(&loading);
     lexicon->symptoms.infixes = &lexicon->infixes;

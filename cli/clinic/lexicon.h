@@ -18,6 +18,8 @@ struct lexicon {
     bool *events;        /* [symptoms.n_terms]: circumstances that are told among the findings, as a fall */
     struct wordlist sites, qualities;
     struct wordlist severities; /* 重, 中, 轻: names of degrees, not words for them */
+    struct wordlist trends;     /* 加重, 减轻, ...: names of ways it goes, not words for them */
+    struct wordlist menstrual;  /* words that speak of periods */
     struct wordlist triggers;   /* what may make a complaint worse or better */
     bool *moments; /* [triggers.n_terms]: times of day and habits, which are triggers only where a word of
                     * change says so */

@@ -178,6 +178,37 @@ static void test_vital_signs(void **state) {
     assert_vitals("近视300度,每天3次", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
 }
 
+static void assert_words(const struct strings *found, const char *expected) {
+    struct buffer joined = {0};
+    for (size_t i = 0; i < found->count; i++) buffer_format(&joined, i ? " %s" : "%s", found->items[i]);
+    assert_string_equal(joined.length ? joined.data : "", expected);
+    buffer_free(&joined);
+}
+
+static void test_trend_and_periods(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *trend, *menstrual;
+    } CASES[] = {
+        {"头痛三天,越来越重,末次月经上周刚走", "加重", "末次月经上周刚走"},
+        {"胃疼反反复复两年,这几天加重", "加重", ""}, /* the last that is told */
+        {"感冒五天,慢慢好转", "减轻", ""},
+        {"停经47天,下腹痛,月经一直很准", NULL, "停经47天 月经一直很准"},
+        {"腰疼,弯腰加重", NULL, ""},
+        {"腰疼三天,没有越来越重", NULL, ""},
+        {"咳嗽三天,我妈绝经了", NULL, ""},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        read_text(&reading, CASES[i].text);
+        print_message("%s\n", CASES[i].text);
+        const char *trend = reading.findings.trend;
+        assert_string_equal(trend ? trend : "", CASES[i].trend ? CASES[i].trend : "");
+        assert_words(&reading.findings.menstrual, CASES[i].menstrual);
+        arena_free(&reading.arena);
+    }
+}
+
 /* Every thing that is told is an entity with its place, however it is meant. */
 static void test_entities_of_every_kind(void **state) {
     (void)state;
@@ -337,13 +368,6 @@ static void test_surroundings_of_a_complaint(void **state) {
     arena_free(&reading.arena);
 }
 
-static void assert_words(const struct strings *found, const char *expected) {
-    struct buffer joined = {0};
-    for (size_t i = 0; i < found->count; i++) buffer_format(&joined, i ? " %s" : "%s", found->items[i]);
-    assert_string_equal(joined.length ? joined.data : "", expected);
-    buffer_free(&joined);
-}
-
 static void test_triggers(void **state) {
     (void)state;
     static const struct {
@@ -438,6 +462,7 @@ int main(void) {
         cmocka_unit_test(test_durations_are_in_days),
         cmocka_unit_test(test_chief_complaint_is_shorthand),
         cmocka_unit_test(test_vital_signs),
+        cmocka_unit_test(test_trend_and_periods),
         cmocka_unit_test(test_entities_of_every_kind),
         cmocka_unit_test(test_the_patient_is_read_from_the_text),
         cmocka_unit_test(test_ages_and_durations_are_told_apart),

@@ -22,7 +22,7 @@
     ",\"diseases\":[" disease "]}"
 
 static const char LEXICON[] =
-    "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],"
+    "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],\"trends\":[],\"menstrual\":[],"
     "\"triggers\":[{\"name\":\"强光\",\"words\":[]}],\"drugs\":[],\"conditions\":[],\"body_parts\":[],\"subjects\":[],\"sides\":[],\"positions\":[],\"worse\":[],"
     "\"better\":[],\"not_better\":[],\"bare_complaints\":[],\"firm_links\":[],\"never_triggers\":[],\"needs\":[],\"trigger_links\":[],\"trigger_openings\":[],\"no_triggers\":[],"
     "\"infixes\":[{\"name\":\"否定\",\"words\":[\"不\"]}]}";
