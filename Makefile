@@ -25,7 +25,7 @@ LDFLAGS  += -fopenmp $(SANITIZE)
 LIB_LIBS := -lpcre2-8 -lutf8proc -lm -ldl
 CLI_LIBS := -ljansson $(shell pkg-config --libs libxml-2.0) -lm
 
-# kernels/cpu/isa/NAME_SET.c is compiled for the instruction set in its name; dispatch.c chooses at run time.
+# kernels/cpu/isa/NAME_SET.c is compiled for the instruction set in its name; backend_cpu.c chooses at run time.
 ISA_avx2 := -mavx2 -mfma -mf16c -O3
 
 LIB_SRC  := $(wildcard libyoutu/*.c kernels/cpu/*.c kernels/cpu/isa/*.c)

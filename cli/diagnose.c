@@ -114,7 +114,7 @@ bool command_diagnose(const struct options *options, struct failure *failure) {
     run.colour = !options->output && terminal_has_colour(STDOUT_FILENO);
     run.job = (struct report_job){.options = options, .progress = &run.progress, .ends_on_interrupt = true};
     output_open(&run.output, options->output);
-    bool done = make_report(&run, failure);
+    bool done = output_check(options->output, failure) && make_report(&run, failure);
     terminal_release_interrupt();
     progress_clear(&run.progress);
     output_free(&run.output);

@@ -278,17 +278,20 @@ static const struct option_entry *find_request_option(const char *name, struct f
 bool options_set(struct options *options, const char *name, const char *value, struct failure *failure) {
     const struct option_entry *entry = find_request_option(name, failure);
     if (!entry) return false;
-    if (entry->kind == OPTION_FLAG) return refuse_value(entry, value, "true 或 false", failure);
-    if (set_option(entry, value, options, failure)) return true;
-    failure->status = STATUS_INPUT;
-    return false;
+    bool set = entry->kind == OPTION_FLAG ? refuse_value(entry, value, "true 或 false", failure)
+                                          : set_option(entry, value, options, failure);
+    if (!set) failure->status = STATUS_INPUT;
+    return set;
 }
 
 bool options_set_flag(struct options *options, const char *name, bool value, struct failure *failure) {
     const struct option_entry *entry = find_request_option(name, failure);
     if (!entry) return false;
-    if (entry->kind != OPTION_FLAG)
-        return refuse_value(entry, value ? "true" : "false", entry->value, failure);
+    if (entry->kind != OPTION_FLAG) {
+        refuse_value(entry, value ? "true" : "false", "不是 true 或 false 的值", failure);
+        failure->status = STATUS_INPUT;
+        return false;
+    }
     *(bool *)((char *)options + entry->field) = value;
     return true;
 }

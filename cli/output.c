@@ -7,16 +7,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void output_open(struct output *output, const char *path) {
-    *output = (struct output){.path = path};
-}
-
 void output_free(struct output *output) {
     buffer_free(&output->whole);
 }
 
 static bool refuse(const char *name, const char *doing, struct failure *failure) {
     return fail(failure, STATUS_INTERNAL, "%s:%s:%s", name, doing, strerror(errno));
+}
+
+void output_open(struct output *output, const char *path) {
+    *output = (struct output){.path = path};
+}
+
+bool output_check(const char *path, struct failure *failure) {
+    struct stat status;
+    if (!path || (stat(path, &status) == 0 && !S_ISREG(status.st_mode))) return true;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+    if (!folder) return fail_memory(failure);
+    bool right = access(folder, W_OK | X_OK) == 0 || refuse(path, "不能创建", failure);
+    free(folder);
+    return right;
 }
 
 bool descriptor_write(int descriptor, struct span text, const char *name, struct failure *failure) {
@@ -45,10 +56,10 @@ static bool write_directly(const struct output *output, struct failure *failure)
 
 static bool fill_file(const struct output *output, const char *path, struct failure *failure) {
     int descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (descriptor < 0) return refuse(path, "不能创建", failure);
-    bool written = descriptor_write(descriptor, buffer_span(&output->whole), path, failure);
-    if (written && fsync(descriptor) != 0) written = refuse(path, "不能写入", failure);
-    if (close(descriptor) != 0 && written) written = refuse(path, "不能写入", failure);
+    if (descriptor < 0) return refuse(output->path, "不能创建", failure);
+    bool written = descriptor_write(descriptor, buffer_span(&output->whole), output->path, failure);
+    if (written && fsync(descriptor) != 0) written = refuse(output->path, "不能写入", failure);
+    if (close(descriptor) != 0 && written) written = refuse(output->path, "不能写入", failure);
     if (!written) unlink(path);
     return written;
 }

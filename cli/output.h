@@ -12,6 +12,9 @@ struct output {
 /* Writes all of the text; name: for messages. */
 bool descriptor_write(int descriptor, struct span text, const char *name, struct failure *failure);
 
+/* Refuses a file that could not be put in place, before the work for it is done. path: or NULL. */
+bool output_check(const char *path, struct failure *failure);
+
 /* path: a file's, or NULL for standard output; it must outlive the output. Free with output_free. */
 void output_open(struct output *output, const char *path);
 

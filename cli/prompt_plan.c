@@ -8,7 +8,7 @@ struct planning {
     const struct engine *engine;
     const struct prompt_template *template;
     struct report *report;
-    bool reasoning;
+    const struct options *options;
     size_t room; /* tokens */
     struct failure *failure;
 };
@@ -32,7 +32,7 @@ static bool encode(const struct planning *in, const struct prompt_size *size, si
         {YOUTU_SYSTEM, plan->system.data, plan->system.length},
         {YOUTU_USER, plan->user.data, plan->user.length},
     };
-    return youtu_encode_chat(in->engine->tokenizer, messages, 2, in->reasoning, &plan->tokens, &error) ==
+    return youtu_encode_chat(in->engine->tokenizer, messages, 2, in->options->think, &plan->tokens, &error) ==
                YOUTU_OK ||
            engine_fail(in->failure, "编码", &error);
 }
@@ -95,16 +95,17 @@ static bool plan_in_room(const struct planning *in) {
         if (fits(in)) return note_cuts(in, size) && fill(in, size);
     }
     return fail(in->failure, STATUS_INPUT,
-                "上下文太小:模板和患者的阳性表现、用药、过敏至少需 %zu 个词元,只有 %zu 个可用;"
-                "请加大 --ctx(模型上限 %d),或减小 --max-tokens",
-                in->plan->tokens.count, in->room, in->engine->info.max_positions);
+                "上下文太小:模板和患者的阳性表现、用药、过敏至少需 %zu 个词元,上下文 %d 个减去 "
+                "--max-tokens %d 只余 %zu 个;请加大 --ctx(模型上限 %d),或减小 --max-tokens",
+                in->plan->tokens.count, engine_context_size(in->engine, in->options, SIZE_MAX),
+                in->options->max_tokens, in->room, in->engine->info.max_positions);
 }
 
 bool prompt_plan(struct prompt_plan *plan, const struct engine *engine, const struct options *options,
                  const struct prompt_template *template, struct report *report, struct failure *failure) {
     size_t most = (size_t)engine_context_size(engine, options, SIZE_MAX);
     size_t answer = (size_t)options->max_tokens;
-    struct planning in = {plan,   engine, template, report, options->think, most > answer ? most - answer : 0,
+    struct planning in = {plan,   engine, template, report, options, most > answer ? most - answer : 0,
                           failure};
     prompt_system(template, &plan->system);
     return plan_in_room(&in);

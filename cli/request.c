@@ -45,6 +45,7 @@ static bool set_option(struct request *request, const char *field, const json_t 
                        struct failure *failure) {
     char *name = arena_copy(arena, span_of(field));
     if (!name) return fail_memory(failure);
+    if (strchr(field, '-')) return fail(failure, STATUS_INPUT, "不认识的字段“%.80s”", field);
     for (char *c = name; *c; c++)
         if (*c == '_') *c = '-';
     if (json_is_boolean(value))

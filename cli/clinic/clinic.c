@@ -27,8 +27,10 @@ static bool read_rules(struct clinic *clinic, const char *directory, const char 
     return file_read(path, DATA_LIMIT_BYTES, STATUS_INPUT, &clinic->arena, text, failure);
 }
 
-static bool is_json(const char *name) {
-    return span_ends(span_of(name), span_of(".json"));
+/* What may lie beside the rules: where they are installed, the knowledge base does, and a source tree has schemas. */
+static bool may_be_beside(const char *name) {
+    return !span_ends(span_of(name), span_of(".json")) || span_ends(span_of(name), span_of(".schema.json")) ||
+           strcmp(name, "knowledge.json") == 0;
 }
 
 /* Refuses a directory that holds no rules, or a JSON file that would never be read. */
@@ -40,7 +42,7 @@ static bool check_rules(DIR *folder, const char *directory, struct failure *fail
         while (*known && strcmp(*known, entry->d_name) != 0) known++;
         if (*known)
             found++;
-        else if (is_json(entry->d_name))
+        else if (!may_be_beside(entry->d_name))
             return fail(failure, STATUS_USAGE,
                         "--rules:%s 中的 %s 不是规则文件(应为 lexicon.json、scope.json、redflags.json 或 "
                         "departments.json)",

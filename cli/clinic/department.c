@@ -32,7 +32,9 @@ bool departments_load(struct departments *departments, struct arena *arena, stru
     struct record root;
     if (!document_open(&document, text, source, "youtu.departments/1", &root, failure)) return false;
     size_t count = 0;
-    bool loaded = record_allow(&root, FIELDS, failure) && record_count(&root, "departments", &count, failure);
+    bool loaded = record_allow(&root, FIELDS, failure) &&
+                  record_count(&root, "departments", &count, failure) &&
+                  (count || record_refuse(&root, "departments", "至少一个科室", failure));
     for (size_t i = 0; loaded && i < count; i++)
         loaded = load_department(&root, i, arena, departments, failure);
     return document_close(&document, loaded, failure);

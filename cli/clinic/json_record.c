@@ -46,6 +46,8 @@ static bool check_schema(struct document *document, const char *schema, struct r
     char expected[80];
     *root = (struct record){.object = document->json, .document = document};
     snprintf(root->place, sizeof root->place, "%s", document->file);
+    if (!json_is_object(document->json))
+        return fail(failure, STATUS_INPUT, "%s:应为 JSON 对象", document->file);
     if (found && strcmp(found, schema) == 0) return true;
     snprintf(expected, sizeof expected, "\"%s\"", schema);
     return record_refuse(root, "schema", expected, failure);

@@ -50,7 +50,8 @@ static bool read_symptom(const struct kb_loading *loading, const struct record *
     const char *name;
     if (!record_string(record, field, loading->arena, &name, loading->failure)) return false;
     *symptom = wordlist_find(&loading->kb->symptoms, span_of(name));
-    return *symptom != TERM_NONE || record_refuse(record, field, "symptoms 中的名称", loading->failure);
+    return *symptom != TERM_NONE ||
+           record_refuse(record, field, "词典或本文件 symptoms 中的名称", loading->failure);
 }
 
 const char *sign_field(const struct record *finding) {
@@ -118,7 +119,8 @@ static bool load_kinds(const struct kb_loading *loading, const struct record *en
     for (size_t i = 0; i < kinds.count; i++) {
         size_t kind = wordlist_find(&kb->symptoms, span_of(kinds.items[i]));
         if (kind == TERM_NONE || kb->broader[kind] != TERM_NONE || is_kind_of(kb, broad, kind))
-            return record_refuse(entry, "kinds", "symptoms 中的名称,各只属于一个上位症状", loading->failure);
+            return record_refuse(entry, "kinds", "词典或本文件 symptoms 中的名称,各只属于一个上位症状",
+                                 loading->failure);
         kb->broader[kind] = broad;
     }
     return true;
@@ -149,7 +151,8 @@ static bool load_circumstances(const struct kb_loading *loading, const struct re
     for (size_t i = 0; i < names.count; i++) {
         size_t symptom = wordlist_find(&loading->kb->symptoms, span_of(names.items[i]));
         if (symptom == TERM_NONE)
-            return record_refuse(root, "circumstances", "symptoms 中的名称的数组", loading->failure);
+            return record_refuse(root, "circumstances", "词典或本文件 symptoms 中的名称的数组",
+                                 loading->failure);
         loading->kb->circumstance[symptom] = true;
     }
     return true;

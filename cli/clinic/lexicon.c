@@ -75,8 +75,10 @@ static bool load_entry(const struct loading *loading, const struct record *entry
     if (!record_string(entry, "name", loading->arena, &name, loading->failure) ||
         !record_strings(entry, "words", loading->arena, &words, loading->failure))
         return false;
-    if (!wordlist_add_term(list, loading->arena, name, term) ||
-        (names_too && !wordlist_add_word(list, loading->arena, *term, name)))
+    size_t before = list->n_terms;
+    if (!wordlist_add_term(list, loading->arena, name, term)) return fail_memory(loading->failure);
+    if (list->n_terms == before) return record_refuse(entry, "name", "没有出现过的名称", loading->failure);
+    if (names_too && !wordlist_add_word(list, loading->arena, *term, name))
         return fail_memory(loading->failure);
     for (size_t i = 0; i < words.count; i++)
         if (!lexicon_add_word(loading->lexicon, list, *term, words.items[i], entry->place, loading->arena,

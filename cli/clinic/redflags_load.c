@@ -134,6 +134,9 @@ static bool load_rule(const struct loading *in, const struct record *entry, stru
         !record_string(entry, "message", in->arena, &rule->message, in->failure) ||
         !record_strings(entry, "all", in->arena, &all, in->failure))
         return false;
+    for (size_t i = 0; i < in->redflags->n_rules; i++)
+        if (strcmp(in->redflags->rules[i].id, rule->id) == 0)
+            return record_refuse(entry, "id", "没有出现过的编号", in->failure);
     if (strlen(level) != 1 || !strchr("EUR", level[0]))
         return record_refuse(entry, "level", "\"E\"、\"U\" 或 \"R\"", in->failure);
     if (all.count == 0) return record_refuse(entry, "all", "至少一个条件", in->failure);
@@ -162,6 +165,7 @@ static bool load_all(const struct loading *in, const struct record *root) {
                     (int)shared->text.length, shared->text.data, redflags->cues.terms[other],
                     redflags->cues.terms[shared->term]);
     }
+    if (n_rules == 0) return record_refuse(root, "rules", "至少一条规则", in->failure);
     redflags->rules = arena_new(in->arena, n_rules * sizeof *redflags->rules);
     if (!redflags->rules) return fail_memory(in->failure);
     for (; redflags->n_rules < n_rules; redflags->n_rules++)

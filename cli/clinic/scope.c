@@ -99,7 +99,8 @@ bool scope_load(struct scope *scope, struct arena *arena, struct span text, cons
     bool loaded = allow_fields(&root, failure) && load_persons(scope, &root, arena, failure);
     for (size_t i = 0; loaded && i < N_LISTS; i++) {
         struct strings words;
-        loaded = record_strings(&root, LISTS[i].field, arena, &words, failure);
+        loaded = record_strings(&root, LISTS[i].field, arena, &words, failure) &&
+                 (words.count || record_refuse(&root, LISTS[i].field, "至少一个词", failure));
         if (loaded) *(const char *const **)((char *)scope + LISTS[i].offset) = words.items;
     }
     return document_close(&document, loaded, failure);

@@ -163,7 +163,7 @@ static bool read_file(const char *path, struct arena *arena, struct prompt_templ
                       struct failure *failure) {
     struct span text;
     return file_read(path, TEMPLATE_LIMIT_BYTES, STATUS_INPUT, arena, &text, failure) &&
-           text_check(text, path, failure) && template_parse(text, path, out, failure);
+           text_check_encoding(text, path, failure) && template_parse(text, path, out, failure);
 }
 
 /* *found: whether there is a template of just this name. */

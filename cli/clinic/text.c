@@ -90,11 +90,7 @@ struct span span_trim(struct span span) {
     return span;
 }
 
-bool text_check(struct span text, const char *where, struct failure *failure) {
-    if (text.length > TEXT_LIMIT_BYTES)
-        return fail(failure, STATUS_INPUT, "%s:%zu 字节,超过上限 %zu 字节;请缩短文本", where, text.length,
-                    TEXT_LIMIT_BYTES);
-    bool blank = true;
+bool text_check_encoding(struct span text, const char *where, struct failure *failure) {
     for (size_t at = 0; at < text.length;) {
         uint32_t c;
         size_t bytes = utf8_read(span_between(text, at, text.length), &c);
@@ -103,11 +99,22 @@ bool text_check(struct span text, const char *where, struct failure *failure) {
                         "%s:第 %zu 字节(0x%02X)处不是有效的 UTF-8;请把文本转换为 UTF-8", where, at,
                         (unsigned char)text.data[at]);
         if (c == 0) return fail(failure, STATUS_INPUT, "%s:第 %zu 字节处是 NUL,不是文本", where, at);
-        blank = blank && (is_blank(c) || is_invisible(c));
         at += bytes;
     }
-    if (blank) return fail(failure, STATUS_INPUT, "%s:没有内容;请写出患者的不适", where);
     return true;
+}
+
+bool text_check(struct span text, const char *where, struct failure *failure) {
+    if (text.length > TEXT_LIMIT_BYTES)
+        return fail(failure, STATUS_INPUT, "%s:%zu 字节,超过上限 %zu 字节;请缩短文本", where, text.length,
+                    TEXT_LIMIT_BYTES);
+    if (!text_check_encoding(text, where, failure)) return false;
+    uint32_t c;
+    for (size_t at = 0; at < text.length;) {
+        at += utf8_read(span_between(text, at, text.length), &c);
+        if (!is_blank(c) && !is_invisible(c)) return true;
+    }
+    return fail(failure, STATUS_INPUT, "%s:没有内容;请写出患者的不适", where);
 }
 
 uint32_t simplified(uint32_t c) {

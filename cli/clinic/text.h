@@ -83,6 +83,9 @@ uint32_t simplified(uint32_t c);
 /* The most bytes a patient's text may have. */
 #define TEXT_LIMIT_BYTES ((size_t)4 * 1024 * 1024)
 
+/* Refuses what is no UTF-8 or holds a NUL. where: for messages. */
+bool text_check_encoding(struct span text, const char *where, struct failure *failure);
+
 /* Whether the text can be worked on: valid UTF-8 without NUL bytes, not blank, within the limit. `where`
  * names its source in the message, which gives the byte offset of what is wrong. */
 bool text_check(struct span text, const char *where, struct failure *failure);

@@ -95,6 +95,9 @@ WRONG = [
     ({"temperature": 11}, "temperature"),
     ({"max_tokens": 0}, "max-tokens"),
     ({"greedy": 1}, "greedy"),
+    ({"greedy": "true"}, "greedy"),
+    ({"temperature": True}, "temperature"),
+    ({"max-tokens": 5}, "max-tokens"),
     ({"stream": "yes"}, "stream"),
     ({"format": "pdf"}, "format"),
     ({"model": "x"}, "model"),
@@ -117,6 +120,7 @@ def test_fields_that_are_refused_by_name():
     made = batch("--rules-only", stdin=lines([{"symptoms": COUGH, **fields} for fields, _ in WRONG]))
     for line, (fields, name) in zip(made, WRONG):
         assert name in line["error"]["message"], (fields, line)
+        assert line["error"]["status"] == 2, (fields, line)
 
 
 @pytest.mark.parametrize("bytes_kept", [0, 1, 700, 5000, 100000])

@@ -31,6 +31,12 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(folder):
     assert os.listdir(folder) == ["report"]
 
 
+def test_a_place_that_does_not_exist_is_told_by_the_files_own_name(folder):
+    path = folder / "none" / "report.txt"
+    done = run("--rules-only", "--output", str(path), MIGRAINE)
+    refused(done, 5, str(path) + ":", "No such file")
+
+
 @pytest.mark.parametrize("arguments", [[], ["--format", "json"], ["--no-stream"]])
 def test_a_full_device_is_told(arguments):
     refused(run("--rules-only", *arguments, "--output", "/dev/full", MIGRAINE), 5, "/dev/full", "No space left")

@@ -83,3 +83,5 @@ def test_a_clinics_own_template_changes_the_prompt(folder):
     refused(run("--templates", str(folder), MIGRAINE), 2, "别的.txt", "第 2 行", "{甲}")
     refused(run("chat", "--templates", str(folder), stdin=MIGRAINE), 2, "别的.txt", "第 2 行", "{甲}")
     refused(run("--templates", str(folder / "none"), MIGRAINE), 1, "--templates", "none")
+    (folder / "别的.txt").write_text(" \n", encoding="utf-8")
+    refused(run("--templates", str(folder), MIGRAINE), 2, "别的.txt", "[system]")

@@ -73,6 +73,27 @@ def test_a_fault_is_told_with_its_line(rules, name, old, new, words):
     refused(run("--rules-only", "--rules", str(rules), COMPLAINT), 2, str(rules / name), f"第 {line} 行", *words)
 
 
+def test_the_compiled_in_files_themselves_are_accepted():
+    assert report("--rules-only", "--rules", str(DATA), COMPLAINT)["urgency"] == "emergency"
+
+
+@pytest.mark.parametrize(
+    "name, change, words",
+    [
+        ("redflags.json", lambda d: d["rules"].append(d["rules"][3]), ["HA4", "id"]),
+        ("redflags.json", lambda d: d["rules"].clear(), ["rules"]),
+        ("lexicon.json", lambda d: d["sites"].append({"name": d["sites"][0]["name"], "words": []}), ["sites", "name"]),
+        ("scope.json", lambda d: d["undoing"].clear(), ["undoing"]),
+        ("departments.json", lambda d: d["departments"].clear(), ["departments"]),
+    ],
+)
+def test_what_would_disable_or_double_a_rule_is_refused(rules, name, change, words):
+    data = json.loads((DATA / name).read_text(encoding="utf-8"))
+    change(data)
+    (rules / name).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
+    refused(run("--rules-only", "--rules", str(rules), COMPLAINT), 2, str(rules / name), *words)
+
+
 def test_what_is_no_rule_file_is_refused(rules):
     refused(run("--rules-only", "--rules", str(rules), COMPLAINT), 1, "--rules", str(rules), "lexicon.json")
     shutil.copy(DATA / "scope.json", rules / "scpoe.json")
