@@ -43,6 +43,7 @@ static void test_a_complaint_may_be_divided(void **state) {
 
 static void test_what_looks_like_negation_is_none(void **state) {
     (void)state;
+    assert_findings("十分钟不到嘴唇肿起来,没感觉到心慌", "面唇肿胀", "心悸");
     assert_findings("不停地咳嗽", "咳嗽", "");
     assert_findings("全身无力、头痛", "乏力 头痛", "");
     assert_findings("无明显诱因出现头痛", "头痛", "");
@@ -60,6 +61,8 @@ static void test_others_past_and_feared_symptoms_are_none(void **state) {
     assert_findings("以前有过胸痛,现在头痛", "头痛", "");
     assert_findings("三天以前开始头痛", "头痛", "");
     assert_findings("头痛已经缓解,还有恶心", "恶心", "");
+    assert_findings("昨天退烧了,现在咳嗽", "咳嗽", "");
+    assert_findings("吃了药不退烧", "发热", "");
     assert_findings("头痛好了一点", "头痛", "");
     assert_findings("咳嗽,会不会抽搐", "咳嗽", "");
     assert_findings("今天天气不错", "", "");
