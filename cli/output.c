@@ -21,7 +21,12 @@ void output_open(struct output *output, const char *path) {
 
 bool output_check(const char *path, struct failure *failure) {
     struct stat status;
-    if (!path || (stat(path, &status) == 0 && !S_ISREG(status.st_mode))) return true;
+    if (!path) return true;
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        if (!S_ISDIR(status.st_mode)) return access(path, W_OK) == 0 || refuse(path, "不能写入", failure);
+        errno = EISDIR;
+        return refuse(path, "不能写入", failure);
+    }
     const char *slash = strrchr(path, '/');
     char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
     if (!folder) return fail_memory(failure);

@@ -135,13 +135,15 @@ static bool find_severity(const struct extraction *in, const struct wordlist *se
 
 /* How it has gone of late: the last that is told holds. */
 static bool find_trend(const struct extraction *in, const struct wordlist *trends) {
-    struct strings told = {0};
-    if (!add_terms(in, ENTITY_TREND, trends, &told)) return false;
     struct mentions mentions;
     if (!mentions_find(in->passage, trends, in->arena, &mentions)) return false;
-    for (size_t i = 0; i < mentions.count; i++)
-        if (mentions.items[i].polarity == POLARITY_PRESENT)
-            in->findings->trend = trends->terms[mentions.items[i].term];
+    for (size_t i = 0; i < mentions.count; i++) {
+        const struct mention *mention = &mentions.items[i];
+        const char *name = trends->terms[mention->term];
+        if (!add_entity(in, ENTITY_TREND, mention->polarity, name, mention->start, mention->end))
+            return false;
+        if (mention->polarity == POLARITY_PRESENT) in->findings->trend = name;
+    }
     return true;
 }
 

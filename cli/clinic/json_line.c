@@ -80,14 +80,3 @@ size_t json_line(struct span text, const struct json_path *path) {
     free(items);
     return line;
 }
-
-size_t json_line_of_string(struct span text, struct span string) {
-    size_t line = 0;
-    for (size_t at = 0; (at = span_find(text, string, at)) != SIZE_MAX; at += string.length) {
-        size_t end = at + string.length;
-        if (at > 0 && text.data[at - 1] == '"' && end < text.length && text.data[end] == '"')
-            line = line_at(text, at);
-        if (string.length == 0) break;
-    }
-    return line;
-}

@@ -19,7 +19,4 @@ struct json_path {
  * JSON. 0: memory refused. */
 size_t json_line(struct span text, const struct json_path *path);
 
-/* The line of the last string that is just this; 0: there is none. */
-size_t json_line_of_string(struct span text, struct span string);
-
 #endif

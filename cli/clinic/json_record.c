@@ -64,8 +64,7 @@ bool document_open(struct document *document, struct span text, const char *file
 /* "redflags.json:rules[3]..." becomes "redflags.json:第 12 行:rules[3]...". */
 static void add_line(const struct document *document, struct failure *failure) {
     struct span message = span_of(failure->message), file = span_of(document->file);
-    size_t line = document->repeated.length ? json_line_of_string(document->text, document->repeated)
-                                            : json_line(document->text, &document->last);
+    size_t line = json_line(document->text, &document->last);
     struct failure told = *failure;
     if (line == 0 || failure->status != STATUS_INPUT || !span_starts(message, file) ||
         message.length <= file.length || message.data[file.length] != ':')
@@ -95,8 +94,8 @@ static struct json_path path_to(const struct record *parent, const char *field, 
     return path;
 }
 
-void record_repeats(const struct record *record, struct span word) {
-    record->document->repeated = word;
+void record_point(const struct record *record, const char *field, size_t index) {
+    record->document->last = path_to(record, field, index);
 }
 
 bool record_refuse(const struct record *record, const char *field, const char *expected,
@@ -147,7 +146,7 @@ bool record_element(const struct record *parent, const char *field, size_t index
     element->document = parent->document;
     element->path = path_to(parent, field, index);
     note(element, NULL);
-    int length = snprintf(element->place, sizeof element->place, "%.120s%s%s[%zu]", parent->place,
+    int length = snprintf(element->place, sizeof element->place, "%.360s%s%s[%zu]", parent->place,
                           strchr(parent->place, '[') ? "." : ":", field, index);
     if (name && length > 0 && (size_t)length < sizeof element->place)
         snprintf(element->place + length, sizeof element->place - (size_t)length, "“%.60s”", name);
@@ -160,7 +159,7 @@ bool record_open(const struct record *record, const char *field, struct record *
     inner->object = json_object_get(record->object, field);
     inner->document = record->document;
     inner->path = path_to(record, field, JSON_NO_INDEX);
-    snprintf(inner->place, sizeof inner->place, "%.200s.%s", record->place, field);
+    snprintf(inner->place, sizeof inner->place, "%.400s.%s", record->place, field);
     return json_is_object(inner->object) || record_refuse(record, field, "对象", failure);
 }
 
@@ -197,7 +196,11 @@ bool record_strings(const struct record *record, const char *field, struct arena
     if (!values->items) return fail_memory(failure);
     for (; values->count < count; values->count++) {
         const json_t *item = json_array_get(array, values->count);
-        if (!is_text(item)) return record_refuse(record, field, "非空字符串的数组", failure);
+        if (!is_text(item)) {
+            record_refuse(record, field, "非空字符串的数组", failure);
+            record_point(record, field, values->count);
+            return false;
+        }
         if (!copy_string(item, arena, &values->items[values->count])) return fail_memory(failure);
     }
     return true;

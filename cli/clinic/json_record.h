@@ -14,7 +14,6 @@ struct document {
     struct span text;
     const char *file;      /* its name in messages */
     struct json_path last; /* what was read last, where a fault is */
-    struct span repeated;  /* or the word that stands in two places; empty: none does */
 };
 
 /* An object of a data file with its place, for messages. */
@@ -22,7 +21,7 @@ struct record {
     const json_t *object;
     struct document *document;
     struct json_path path;
-    char place[256]; /* "knowledge.json: diseases[12]“偏头痛”" */
+    char place[512]; /* "knowledge.json: diseases[12]“偏头痛”" */
 };
 
 /* Parses a JSON text; name: its place in messages. The caller owns the document (json_decref). NULL on failure.
@@ -67,8 +66,9 @@ bool record_bool(const struct record *record, const char *field, bool *value, st
 /* Whether the field is there and not null. */
 bool record_has(const struct record *record, const char *field);
 
-/* A message about to be made is of a word that stands in two entries: its line is that of the later one. */
-void record_repeats(const struct record *record, struct span word);
+/* Where the fault of a message about to be made is, when that is not what was read last: an element of the array
+ * field, or the field (JSON_NO_INDEX). */
+void record_point(const struct record *record, const char *field, size_t index);
 
 /* Refuses a field's value. Returns false. */
 bool record_refuse(const struct record *record, const char *field, const char *expected,

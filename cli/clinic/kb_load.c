@@ -15,9 +15,12 @@ static const char *const DISEASE_FIELDS[] = {
 static const char *const AGE_FIELDS[] = {"min", "max", NULL};
 static const char *const TEST_FIELDS[] = {"name", "reason", NULL};
 
+/* field: of the entries that became the list's terms from first_term on. */
 static bool refuse_shared_word(const struct wordlist *list, const struct word *word, size_t other,
-                               const struct record *root, struct failure *failure) {
-    record_repeats(root, word->text);
+                               const struct record *root, const char *field, size_t first_term,
+                               struct failure *failure) {
+    size_t later = word->term > other ? word->term : other;
+    record_point(root, field, later >= first_term ? later - first_term : JSON_NO_INDEX);
     return fail(failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place,
                 (int)word->text.length, word->text.data, list->terms[other], list->terms[word->term]);
 }
@@ -55,7 +58,8 @@ static bool load_symptoms(const struct kb_loading *loading, const struct record 
     }
     size_t other;
     const struct word *shared = wordlist_sort(symptoms, &other);
-    return !shared || refuse_shared_word(symptoms, shared, other, root, loading->failure);
+    return !shared || refuse_shared_word(symptoms, shared, other, root, "symptoms",
+                                         loading->lexicon->symptoms.n_terms, loading->failure);
 }
 
 static bool is_icd10(const char *code) {
@@ -192,7 +196,8 @@ static bool load_diseases(const struct kb_loading *loading, const struct record 
     }
     size_t other;
     const struct word *shared = wordlist_sort(&kb->disease_names, &other);
-    if (shared) return refuse_shared_word(&kb->disease_names, shared, other, root, loading->failure);
+    if (shared)
+        return refuse_shared_word(&kb->disease_names, shared, other, root, "diseases", 0, loading->failure);
     return check_differentials(loading, root);
 }
 

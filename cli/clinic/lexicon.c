@@ -48,12 +48,23 @@ static const char *term_name(const struct wordlist *list, size_t term) {
     return term == TERM_NONE ? "decoys" : list->terms[term];
 }
 
-bool lexicon_finish(struct wordlist *list, const struct record *root, const char *field,
+/* The entry of a list that holds the later of two words: decoys stand behind all, as do the terms of another field
+ * behind those before it. */
+static void point_at_later(const struct record *root, const char *field, size_t first_term, size_t term,
+                           size_t other) {
+    size_t later = term > other ? term : other;
+    if (later == TERM_NONE)
+        record_point(root, "decoys", JSON_NO_INDEX);
+    else
+        record_point(root, field, later >= first_term ? later - first_term : JSON_NO_INDEX);
+}
+
+bool lexicon_finish(struct wordlist *list, size_t first_term, const struct record *root, const char *field,
                     struct failure *failure) {
     size_t other;
     const struct word *shared = wordlist_sort(list, &other);
     if (!shared) return true;
-    record_repeats(root, shared->text);
+    point_at_later(root, field, first_term, shared->term, other);
     return fail(failure, STATUS_INPUT, "%s:%s 中“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place, field,
                 (int)shared->text.length, shared->text.data, term_name(list, other),
                 term_name(list, shared->term));
@@ -89,7 +100,7 @@ static bool load_entry(const struct loading *loading, const struct record *entry
 
 static bool load_words(const struct loading *loading, const char *field, bool names_too,
                        struct wordlist *list) {
-    size_t count = 0, term;
+    size_t count = 0, term, first_term = list->n_terms;
     if (!record_count(loading->root, field, &count, loading->failure)) return false;
     for (size_t i = 0; i < count; i++) {
         struct record entry;
@@ -97,7 +108,7 @@ static bool load_words(const struct loading *loading, const char *field, bool na
             !load_entry(loading, &entry, names_too, list, &term))
             return false;
     }
-    return lexicon_finish(list, loading->root, field, loading->failure);
+    return lexicon_finish(list, first_term, loading->root, field, loading->failure);
 }
 
 /* The ways to say that a symptom is absent without a word of denial: "胃口好". */
@@ -142,7 +153,7 @@ static bool load_symptoms(const struct loading *loading) {
             return false;
     }
     return load_decoys(loading) &&
-           lexicon_finish(&lexicon->symptoms, loading->root, "symptoms", loading->failure);
+           lexicon_finish(&lexicon->symptoms, 0, loading->root, "symptoms", loading->failure);
 }
 
 static bool load_triggers(const struct loading *loading) {
@@ -159,27 +170,33 @@ static bool load_triggers(const struct loading *loading) {
              !record_bool(&entry, "moment", &lexicon->moments[term], loading->failure)))
             return false;
     }
-    return lexicon_finish(&lexicon->triggers, loading->root, "triggers", loading->failure);
+    return lexicon_finish(&lexicon->triggers, 0, loading->root, "triggers", loading->failure);
 }
 
 /* A pattern of two of the lists is of the later one. */
 static bool load_changes(const struct loading *loading) {
-    static const char *const LISTS[] = {
+    static const char *const CHANGES[] = {
         [WORD_BETTER] = "better", [WORD_WORSE] = "worse", [WORD_NOT_BETTER] = "not_better"};
     struct wordlist *changes = &loading->lexicon->changes;
-    for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++) {
+    for (size_t i = 0; i < sizeof CHANGES / sizeof *CHANGES; i++) {
         struct strings patterns;
         size_t term;
-        if (!record_strings(loading->root, LISTS[i], loading->arena, &patterns, loading->failure))
+        if (!record_strings(loading->root, CHANGES[i], loading->arena, &patterns, loading->failure))
             return false;
-        if (!wordlist_add_term(changes, loading->arena, LISTS[i], &term))
+        if (!wordlist_add_term(changes, loading->arena, CHANGES[i], &term))
             return fail_memory(loading->failure);
         for (size_t j = 0; j < patterns.count; j++)
             if (!lexicon_add_word(loading->lexicon, changes, term, patterns.items[j], loading->root->place,
                                   loading->arena, loading->failure))
                 return false;
     }
-    return lexicon_finish(changes, loading->root, "worse、better、not_better", loading->failure);
+    size_t other;
+    const struct word *shared = wordlist_sort(changes, &other);
+    if (!shared) return true;
+    record_point(loading->root, CHANGES[shared->term > other ? shared->term : other], JSON_NO_INDEX);
+    return fail(loading->failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个",
+                loading->root->place, (int)shared->text.length, shared->text.data, CHANGES[other],
+                CHANGES[shared->term]);
 }
 
 static bool load_infixes(const struct loading *loading, struct infixes *infixes) {

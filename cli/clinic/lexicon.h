@@ -32,7 +32,7 @@ struct lexicon {
     const char *const *positions;       /* behind one */
     const char *const *bare_complaints; /* what a trigger may bring without a part of the body: 疼, 难受 */
     const char *const *trigger_links;   /* between a trigger and the change */
-    const char *const *firm_links;      /* those of them that let any words before them be a trigger */
+    const char *const *firm_links;      /* links that let any words before them be a trigger */
     const char *const
         *never_triggers;      /* what holds one of them is no trigger, not even a known one: 突然, 像 */
     const char *const *needs; /* before what a patient has to do */
@@ -50,8 +50,9 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
 bool lexicon_add_word(const struct lexicon *lexicon, struct wordlist *list, size_t term, const char *pattern,
                       const char *place, struct arena *arena, struct failure *failure);
 
-/* Sorts a list whose words are all there; refuses a word that two terms share. field: for messages. */
-bool lexicon_finish(struct wordlist *list, const struct record *root, const char *field,
+/* Sorts a list whose words are all there; refuses a word that two terms share. first_term: of the field's
+ * entries. */
+bool lexicon_finish(struct wordlist *list, size_t first_term, const struct record *root, const char *field,
                     struct failure *failure);
 
 /* Whether the symptom is a complaint, not a circumstance of one. */

@@ -52,7 +52,7 @@ static size_t skip_fillers(const struct judging *judging, size_t start, size_t e
     struct span text = plain_span(&judging->passage->plain);
     for (size_t before; end > start; end = before) {
         before = skip_back(judging, start, end, judging->scope->fillers);
-        if (before == end) before = wordlist_before(parts, text, end);
+        if (before == end) before = wordlist_before(parts, text, start, end);
         if (before == end || before < start) break;
     }
     return end;
@@ -60,12 +60,14 @@ static size_t skip_fillers(const struct judging *judging, size_t start, size_t e
 
 /* A negation that ends at `end`: where it starts, or SIZE_MAX. A doubled one ("不是没有") does not count. */
 static size_t negation_before(const struct judging *judging, size_t start, size_t end, bool weak_too) {
-    size_t length = ends_with_any(text_of(judging, start, end), judging->scope->strong_negations);
-    if (weak_too)
-        length = longer(length, ends_with_any(text_of(judging, start, end), judging->scope->weak_negations));
-    if (length == 0) return SIZE_MAX;
-    return ends_with_any(text_of(judging, start, end - length), judging->scope->undoing) ? SIZE_MAX
-                                                                                         : end - length;
+    struct span text = plain_span(&judging->passage->plain);
+    size_t before = wordlist_before(&judging->scope->strong, text, start, end);
+    if (weak_too) {
+        size_t weak = wordlist_before(&judging->scope->weak, text, start, end);
+        if (weak < before) before = weak;
+    }
+    if (before == end) return SIZE_MAX;
+    return ends_with_any(text_of(judging, start, before), judging->scope->undoing) ? SIZE_MAX : before;
 }
 
 /* The start of the list element that ends at `end`: behind the connector or clause start before it. */
@@ -284,7 +286,7 @@ static bool may_join(const struct collecting *in, size_t start, size_t at) {
     if (at == start) return true;
     return ends_with_any(before, scope->strong_negations) || ends_with_any(before, scope->weak_negations) ||
            ends_with_any(before, scope->connectors) ||
-           wordlist_before(&in->list->infixes->words, before, before.length) < before.length;
+           wordlist_before(&in->list->infixes->words, before, 0, before.length) < before.length;
 }
 
 /* 没尿 of "没尿频" is no finding: behind its negation a word goes on beyond it. */

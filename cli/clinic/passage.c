@@ -115,7 +115,10 @@ static bool is_object(const struct passage *passage, const struct person_mention
                                         "抱着", "照顾", "喂",   "送",   "接",   "陪",   "背",   "和",   "跟",
                                         "与",   "像",   "带的", "接送", "生过", "教",   "看着", "哄",   "奶",
                                         "刚生", "生第", "二胎", "对",   "向",   "找",   "骂",   NULL};
-    return ends_with_any(span_between(plain_span(&passage->plain), 0, person->start), DOING) != 0;
+    static const char *const OTHER_WORDS[] = {"医生", "先生", "学生", "陌生", "请教",
+                                              "手背", "后背", "脚背", NULL};
+    struct span before = span_between(plain_span(&passage->plain), 0, person->start);
+    return ends_with_any(before, DOING) && !ends_with_any(before, OTHER_WORDS);
 }
 
 const struct person_mention *passage_subject(const struct passage *passage, size_t start, size_t end) {

@@ -14,8 +14,11 @@ static bool ends_before(struct span text, size_t at, const char *const *words) {
     return ends_with_any(span_between(text, 0, at), words) != 0;
 }
 
+/* Not from within a number, nor one that nobody means. */
 static bool read_digits(struct span text, size_t at, struct quantity *quantity) {
-    if (at >= text.length || !is_digit(text.data[at])) return false;
+    static const double MOST = 1e9;
+    if (at >= text.length || !is_digit(text.data[at]) || (at > 0 && is_digit(text.data[at - 1])))
+        return false;
     double value = 0, scale = 1;
     bool fraction = false;
     for (; at < text.length; at++) {
@@ -30,7 +33,7 @@ static bool read_digits(struct span text, size_t at, struct quantity *quantity) 
         }
     }
     *quantity = (struct quantity){value / scale, at};
-    return true;
+    return quantity->value <= MOST;
 }
 
 /* The value of a Chinese numeral's character (10 and 100 for 十 and 百, 0.5 for 半), *at moved behind it; a
@@ -56,9 +59,10 @@ static double read_numeral(struct span text, size_t *at) {
 /* "三十五", "十几", and two digits in a row as a range ("两三" is 2.5); other digits begin another number
  * ("一百二十六八十"). */
 static bool read_numerals(struct span text, size_t at, struct quantity *quantity) {
+    enum { LONGEST_BYTES = 36 };
     double total = 0, digit = -1, value, low = -1, scale = 1;
     size_t start = at, before = at;
-    while ((value = read_numeral(text, &at)) >= 0) {
+    while (at - start < LONGEST_BYTES && (value = read_numeral(text, &at)) >= 0) {
         if (value >= 10) {
             double count = low >= 0 ? (low + digit) / 2 : digit < 0 ? 1 : digit;
             total += count * value;
@@ -259,20 +263,24 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
 
 /* ---- vital signs */
 
-static const char *const BLANK[] = {" ", NULL};
+static const char *const BLANK[] = {" ", NULL}, *const PRESSURE[] = {"血压", "bp", NULL};
 
-/* A measured number: digits or numerals, with the tenths behind 度 or 点 ("38度5", "三十八点五"). */
-static bool read_measured(struct span text, size_t at, struct quantity *number) {
+/* A measured number: digits or numerals, with the tenths behind 度 or 点 ("38度5", "三十八点五"), which number->end
+ * stands before and *behind behind. */
+static bool read_measured(struct span text, size_t at, struct quantity *number, size_t *behind_tenths) {
     if (at >= text.length || utf8_continues(text.data[at])) return false;
     if (!read_digits(text, at, number) && !read_numerals(text, at, number)) return false;
     struct quantity tenths;
+    *behind_tenths = number->end;
     size_t behind = skip_any(text, number->end, (const char *const[]){"度", "点", NULL});
     if (behind == number->end) return true;
     if (has(text, behind, "半")) {
         number->value += 0.5;
+        *behind_tenths = behind + strlen("半");
     } else if ((read_digits(text, behind, &tenths) || read_numerals(text, behind, &tenths)) &&
                tenths.value >= 1 && tenths.value <= 9 && !read_unit(text, tenths.end)) {
         number->value += tenths.value / 10;
+        *behind_tenths = tenths.end;
     }
     return true;
 }
@@ -293,18 +301,21 @@ static double number_after(struct span text, const char *const *words, size_t *a
         "快", "了",   "最高",   "最低", "只有", "测",     "升至", "降到", "(",      "慢",     "都", "才",
         "量", "数",   "跳",     "也",   "测出", "量出来", "掉到", "剩",   "一分钟", "每分钟", "得", "就",
         "着", "自测", "差不多", "过",   "夹",   "手上",   "仪",   "的",   NULL};
+    enum { LONGEST_BYTES = 48 }; /* of the word and what stands between */
     for (; *at < text.length; (*at)++) {
         size_t length = starts_with_any(span_between(text, *at, text.length), words);
         bool inside_word = *at > 0 && text.data[*at] >= 'a' && text.data[*at] <= 'z' &&
                            text.data[*at - 1] >= 'a' && text.data[*at - 1] <= 'z';
         if (length == 0 || inside_word) continue;
         size_t number_at = *at + length, skipped;
-        while ((skipped = skip_any(text, number_at, BETWEEN)) > number_at) number_at = skipped;
+        while (number_at - *at < LONGEST_BYTES && (skipped = skip_any(text, number_at, BETWEEN)) > number_at)
+            number_at = skipped;
         struct quantity number;
-        if (read_measured(text, number_at, &number) && number.value >= least && number.value <= most &&
-            !measures_other(text, number.end)) {
+        size_t behind;
+        if (read_measured(text, number_at, &number, &behind) && number.value >= least &&
+            number.value <= most && !measures_other(text, number.end)) {
             *at = number.end;
-            *place = (struct vital_place){number_at, number.end};
+            *place = (struct vital_place){number_at, behind};
             return number.value;
         }
         *at += length - 1;
@@ -318,7 +329,7 @@ static bool is_told_alone(struct span text, size_t at, double value) {
                                          "今早", "昨晚", "早上", "中午", "下午", "现在", "最高",
                                          " ",    ",",    ";",    "。",   NULL};
     static const double FEVER = 37.3;
-    return value >= FEVER && ends_before(text, at, BEFORE);
+    return value >= FEVER && (at == 0 || ends_before(text, at, BEFORE));
 }
 
 /* "37.8" with nothing that says what it is, in a text that speaks of fever: one decimal, no other unit. */
@@ -337,15 +348,6 @@ static bool is_bare_temperature(struct span text, size_t at, const struct quanti
            !contains_any(span_between(text, near, at), OTHERS);
 }
 
-/* Behind the tenths of a number that ends at `end`: 38 of "38度5" goes on. */
-static size_t behind_tenths(struct span text, size_t end) {
-    struct quantity tenths;
-    size_t at = skip_any(text, end, (const char *const[]){"度", "点", NULL});
-    if (at == end) return end;
-    if (has(text, at, "半")) return at + strlen("半");
-    return read_digits(text, at, &tenths) || read_numerals(text, at, &tenths) ? tenths.end : end;
-}
-
 static double highest_temperature(struct span text, struct vital_place *place) {
     static const char *const DEGREES[] = {"℃", "°c", "度", "摄氏度", NULL};
     static const char *const WORDS[] = {"体温", "烧到", "量了", "高烧", "低烧", "发烧",
@@ -356,14 +358,15 @@ static double highest_temperature(struct span text, struct vital_place *place) {
     double highest = NAN, value;
     for (size_t at = 0; at < text.length; at++) {
         struct quantity number;
-        if (!read_measured(text, at, &number)) continue;
+        size_t behind;
+        if (!read_measured(text, at, &number, &behind)) continue;
         size_t unit = skip_any(text, number.end, BLANK);
         bool degrees = skip_any(text, unit, DEGREES) > unit && !ends_before(text, at, NO_BODY);
         bool bare =
             (feverish || is_told_alone(text, at, number.value)) && is_bare_temperature(text, at, &number);
         if ((degrees || bare) && number.value >= 34 && number.value <= 43 && !(number.value <= highest)) {
             highest = number.value;
-            *place = (struct vital_place){at, behind_tenths(text, number.end)};
+            *place = (struct vital_place){at, behind};
         }
         at = number.end - 1;
     }
@@ -377,49 +380,58 @@ static double highest_temperature(struct span text, struct vital_place *place) {
 }
 
 /* "150/95" by its unit or in a text that speaks of blood pressure; "78 46", "130到80", "一百二十六八十" only right behind its word. */
-static bool read_pressures(struct span text, size_t at, struct quantity *high, struct quantity *low) {
-    static const char *const WORDS[] = {"血压", "bp", NULL};
+static bool read_pressures(struct span text, size_t at, bool speaks_of_it, struct quantity *high,
+                           struct quantity *low) {
     static const char *const UNIT[] = {"mmhg", "毫米汞柱", " mmhg", NULL};
     static const char *const BETWEEN[] = {"/", " ", "、", "-", "到", "比", NULL};
     enum { NEAR_BYTES = 24 };
-    if (!read_measured(text, at, high)) return false;
+    size_t behind;
+    if (!read_measured(text, at, high, &behind)) return false;
     size_t more = skip_any(text, high->end, (const char *const[]){"多", NULL});
     size_t next = skip_any(text, more, BETWEEN);
     bool divided = next > high->end || (next < text.length && !is_digit(text.data[next]));
-    if (!divided || !read_measured(text, skip_any(text, next, BLANK), low)) return false;
-    bool plausible = high->value >= 50 && high->value <= 300 && low->value >= 20 && low->value < high->value;
-    bool named = contains_any(span_between(text, at > NEAR_BYTES ? at - NEAR_BYTES : 0, at), WORDS);
+    if (!divided || !read_measured(text, skip_any(text, next, BLANK), low, &behind)) return false;
+    if (high->value < 50 || high->value > 300 || low->value < 20 || low->value >= high->value) return false;
+    if (contains_any(span_between(text, at > NEAR_BYTES ? at - NEAR_BYTES : 0, at), PRESSURE)) return true;
     bool usual = high->value >= 90 && high->value <= 250 && low->value >= 40 && low->value <= 150;
-    bool by_unit = skip_any(text, low->end, UNIT) > low->end || (usual && contains_any(text, WORDS));
-    return plausible && (named || (has(text, high->end, "/") && by_unit));
+    return has(text, high->end, "/") &&
+           (skip_any(text, low->end, UNIT) > low->end || (usual && speaks_of_it));
 }
 
-/* The first pair that is a blood pressure, or "高压一百六低压九十". places: of the systolic and the diastolic. */
-static void read_blood_pressure(struct span text, struct vitals *vitals, struct vital_place places[2]) {
-    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL}, *const PRESSURE[] = {
-                                                                                          "血压", NULL};
+/* "高压一百六,低压九十", "血压都180上下", "血压高到170低到90". */
+static void read_pressures_apart(struct span text, struct vitals *vitals, struct vital_place places[2]) {
+    static const char *const SYSTOLIC[] = {"收缩压", "高压", "上压", "血压高", NULL};
     static const char *const DIASTOLIC[] = {"舒张压", "低压", "下压", NULL}, *const LOW[] = {"低", NULL};
+    static const char *const MARKS[] = {",", ";", "。", NULL};
+    size_t at = 0, end;
+    vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300, &places[0]);
+    if (isnan(vitals->systolic)) {
+        at = 0;
+        vitals->systolic = number_after(text, PRESSURE, &at, 80, 300, &places[0]);
+    }
+    if (isnan(vitals->systolic)) at = 0;
+    size_t behind = at;
+    vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200, &places[1]);
+    if (!isnan(vitals->diastolic) || behind == 0) return;
+    for (end = behind; end < text.length && skip_any(text, end, MARKS) == end;) end++;
+    vitals->diastolic = number_after(span_between(text, 0, end), LOW, &behind, 20, 200, &places[1]);
+}
+
+/* The first pair that is a blood pressure, or the first of each alone. places: of the systolic and the diastolic. */
+static void read_blood_pressure(struct span text, struct vitals *vitals, struct vital_place places[2]) {
     struct quantity high, low;
+    bool speaks_of_it = contains_any(text, PRESSURE);
     for (size_t at = 0; at < text.length; at++) {
-        if (read_pressures(text, at, &high, &low)) {
+        size_t behind;
+        if (read_pressures(text, at, speaks_of_it, &high, &low)) {
             vitals->systolic = high.value;
             vitals->diastolic = low.value;
             places[0] = places[1] = (struct vital_place){at, low.end};
             return;
         }
-        if (read_measured(text, at, &high)) at = high.end - 1;
+        if (read_measured(text, at, &high, &behind)) at = high.end - 1;
     }
-    size_t at = 0;
-    vitals->systolic = number_after(text, SYSTOLIC, &at, 50, 300, &places[0]);
-    if (isnan(vitals->systolic)) { /* "血压都180上下" */
-        at = 0;
-        vitals->systolic = number_after(text, PRESSURE, &at, 80, 300, &places[0]);
-    }
-    size_t behind = isnan(vitals->systolic) ? 0 : at;
-    at = behind;
-    vitals->diastolic = number_after(text, DIASTOLIC, &at, 20, 200, &places[1]);
-    if (isnan(vitals->diastolic) && behind)
-        vitals->diastolic = number_after(text, LOW, &behind, 20, 200, &places[1]);
+    read_pressures_apart(text, vitals, places);
 }
 
 struct vitals vitals_read(struct span text, struct vital_places *places) {

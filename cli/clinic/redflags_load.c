@@ -160,7 +160,7 @@ static bool load_all(const struct loading *in, const struct record *root) {
             return false;
     const struct word *shared = wordlist_sort(&redflags->cues, &other);
     if (shared) {
-        record_repeats(root, shared->text);
+        record_point(root, "terms", shared->term > other ? shared->term : other);
         return fail(in->failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place,
                     (int)shared->text.length, shared->text.data, redflags->cues.terms[other],
                     redflags->cues.terms[shared->term]);

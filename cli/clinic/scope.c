@@ -90,6 +90,16 @@ static bool load_persons(struct scope *scope, const struct record *root, struct 
     return true;
 }
 
+static bool list_words(struct wordlist *list, const char *const *words, struct arena *arena,
+                       struct failure *failure) {
+    size_t term, other;
+    if (!wordlist_add_term(list, arena, "negation", &term)) return fail_memory(failure);
+    for (; *words; words++)
+        if (!wordlist_add_word(list, arena, term, *words)) return fail_memory(failure);
+    wordlist_sort(list, &other);
+    return true;
+}
+
 bool scope_load(struct scope *scope, struct arena *arena, struct span text, const char *source,
                 struct failure *failure) {
     *scope = (struct scope){0};
@@ -103,5 +113,7 @@ bool scope_load(struct scope *scope, struct arena *arena, struct span text, cons
                  (words.count || record_refuse(&root, LISTS[i].field, "至少一个词", failure));
         if (loaded) *(const char *const **)((char *)scope + LISTS[i].offset) = words.items;
     }
+    loaded = loaded && list_words(&scope->strong, scope->strong_negations, arena, failure) &&
+             list_words(&scope->weak, scope->weak_negations, arena, failure);
     return document_close(&document, loaded, failure);
 }

@@ -4,6 +4,7 @@
 #define CLINIC_SCOPE_H
 
 #include "cli/clinic/json_record.h"
+#include "cli/clinic/wordlist.h"
 
 /* Whom a text may speak of besides the person who speaks. */
 enum person {
@@ -28,6 +29,7 @@ struct person_word {
 struct scope {
     const char *const *strong_negations; /* run over a list: 否认发热、咳嗽 */
     const char *const *weak_negations;   /* deny the next word alone: 不 */
+    struct wordlist strong, weak;        /* the same two, to be found before any place of a text */
     const char *const *undoing;         /* before a negation they undo it (不是没有) or ask (会不会) */
     const char *const *connectors;      /* of a list */
     const char *const *fillers;         /* between a negation and what it denies */

@@ -46,7 +46,9 @@ static bool holds_complaint(const struct extraction *in, size_t start, size_t en
 
 /* The start of a length of time that ends at `end` ("歇 几分钟"); `end` without one. */
 static size_t time_before(const struct extraction *in, size_t start, size_t end) {
+    enum { LONGEST_BYTES = 40 };
     struct span text = span_between(text_of(in), 0, end);
+    if (end - start > LONGEST_BYTES) start = end - LONGEST_BYTES;
     for (size_t at = start; at < end; at++) {
         double days;
         size_t behind;
@@ -77,37 +79,45 @@ static bool is_body_part(const struct extraction *in, size_t start, size_t end) 
     return start == end;
 }
 
-/* Whether a known trigger starts, or ends, at one place and none at the other. */
+/* Whether a known trigger starts at `at`, and none at `next`: 一 of 一哭 is a part of it. */
 static bool breaks_start(const struct extraction *in, size_t at, size_t next, size_t end) {
     const struct wordlist *triggers = &in->passage->lexicon->triggers;
     struct span text = span_between(text_of(in), 0, end);
     return wordlist_match(triggers, text, at).length && !wordlist_match(triggers, text, next).length;
 }
 
+/* Whether a known trigger ends at `at`, and none at `next`: 起来 of 站起来. */
 static bool breaks_end(const struct extraction *in, size_t at, size_t next) {
     const struct wordlist *triggers = &in->passage->lexicon->triggers;
     struct span text = text_of(in);
-    return wordlist_before(triggers, span_between(text, 0, at), at) < at &&
-           wordlist_before(triggers, span_between(text, 0, next), next) == next;
+    return wordlist_before(triggers, text, 0, at) < at && wordlist_before(triggers, text, 0, next) == next;
 }
 
-/* Without the words around a trigger that are no part of it: 每次, 一, 的时候, 几分钟; 一哭 and 起来 may be a part. */
-static void trim(const struct extraction *in, size_t *start, size_t *end) {
+/* Behind the words before a trigger that are no part of it: 每次, 一. */
+static size_t skip_openings(const struct extraction *in, size_t start, size_t end) {
     const struct lexicon *lexicon = in->passage->lexicon;
-    struct span text = text_of(in);
-    size_t length;
-    while (*start < *end &&
-           (length = starts_with_any(span_between(text, *start, *end), lexicon->trigger_openings)) &&
-           !breaks_start(in, *start, *start + length, *end))
-        *start += length;
-    while (*start < *end &&
-           (length = ends_with_any(span_between(text, *start, *end), lexicon->trigger_links)) &&
-           !breaks_end(in, *end, *end - length))
-        *end -= length;
-    size_t time = time_before(in, *start, *end);
-    if (time == *end || time == *start) return;
-    *end = time;
-    trim(in, start, end);
+    for (size_t length; start < end; start += length) {
+        length = starts_with_any(span_between(text_of(in), start, end), lexicon->trigger_openings);
+        if (!length || breaks_start(in, start, start + length, end)) break;
+    }
+    return start;
+}
+
+/* Where the words behind a trigger that are no part of it begin: 的时候, 几分钟. */
+static size_t skip_links(const struct extraction *in, size_t start, size_t end) {
+    const struct lexicon *lexicon = in->passage->lexicon;
+    while (start < end) {
+        size_t length = ends_with_any(span_between(text_of(in), start, end), lexicon->trigger_links);
+        size_t time = length ? end : time_before(in, start, end);
+        if (length ? breaks_end(in, end, end - length) : time == end || time == start) break;
+        end = length ? end - length : time;
+    }
+    return end;
+}
+
+static void trim(const struct extraction *in, size_t *start, size_t *end) {
+    *start = skip_openings(in, *start, *end);
+    *end = skip_links(in, *start, *end);
 }
 
 static struct known next_known(const struct extraction *in, bool better, size_t start, size_t end) {
@@ -158,11 +168,11 @@ static bool is_complaint_itself(const struct extraction *in, const struct known 
 }
 
 /* One element of a list: in the patient's words when it is short and holds one trigger, else trigger by
- * trigger. */
-static bool add_element(const struct extraction *in, const struct change *change, size_t start, size_t end) {
+ * trigger. told_to: how far what is told with it reaches. */
+static bool add_element(const struct extraction *in, const struct change *change, size_t start, size_t end,
+                        size_t told_to) {
     bool better = change->kind == CHANGE_BETTER;
-    bool once =
-        contains_any(span_between(text_of(in), start, change->end), in->passage->lexicon->never_triggers);
+    bool once = contains_any(span_between(text_of(in), start, told_to), in->passage->lexicon->never_triggers);
     trim(in, &start, &end);
     if (start >= end || (once && !better) || is_negated(in, start, end)) return true;
     struct known first = next_known(in, better, start, end);
@@ -189,11 +199,11 @@ static bool add_list(const struct extraction *in, const struct change *change, s
     size_t from = start;
     for (size_t at = start; at < end;) {
         size_t length = starts_with_any(span_between(text_of(in), at, end), BETWEEN);
-        if (length && !add_element(in, change, from, at)) return false;
+        if (length && !add_element(in, change, from, at, at)) return false;
         at += length ? length : 1;
         if (length) from = at;
     }
-    return add_element(in, change, from, end);
+    return add_element(in, change, from, end, change->start == end ? change->end : end);
 }
 
 /* Whether a finding is a trigger with a link: 咳嗽时, 喝酒后. */

@@ -136,9 +136,9 @@ struct word_match wordlist_match(const struct wordlist *list, struct span text, 
     return longest;
 }
 
-size_t wordlist_before(const struct wordlist *list, struct span text, size_t end) {
+size_t wordlist_before(const struct wordlist *list, struct span text, size_t start, size_t end) {
     struct span before = span_between(text, 0, end);
-    for (size_t at = end > list->longest ? end - list->longest : 0; at < end; at++)
+    for (size_t at = end - start > list->longest ? end - list->longest : start; at < end; at++)
         if (wordlist_match(list, before, at).length == end - at) return at;
     return end;
 }

@@ -63,7 +63,7 @@ const struct word *wordlist_sort(struct wordlist *list, size_t *other);
 /* The longest word that stands at text[at..]. */
 struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at);
 
-/* The start of the longest word that ends at text[end), or `end` when there is none. */
-size_t wordlist_before(const struct wordlist *list, struct span text, size_t end);
+/* The start of the longest word in text[start, end) that ends at `end`, or `end` when there is none. */
+size_t wordlist_before(const struct wordlist *list, struct span text, size_t start, size_t end);
 
 #endif

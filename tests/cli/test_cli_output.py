@@ -35,6 +35,7 @@ def test_a_place_that_does_not_exist_is_told_by_the_files_own_name(folder):
     path = folder / "none" / "report.txt"
     done = run("--rules-only", "--output", str(path), MIGRAINE)
     refused(done, 5, str(path) + ":", "No such file")
+    refused(run("--rules-only", "--output", str(folder), MIGRAINE), 5, str(folder) + ":", "directory")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--format", "json"], ["--no-stream"]])

@@ -69,6 +69,7 @@ static void test_others_past_and_feared_symptoms_are_none(void **state) {
     /* kin by any name; who is only quarrelled with, or only notices, is not the one with the complaint */
     assert_findings("咳嗽三天,小姨有哮喘,他哥发烧", "咳嗽", "");
     assert_findings("俺媳妇跟我吵架以后头痛", "头痛", "");
+    assert_findings("医生我妈头痛三天,我妈还发烧", "头痛 发热", "");
     assert_findings("孩子发烧,奶奶发现流鼻血", "发热 鼻出血", "");
     assert_findings("咳嗽两天,也没说头疼", "咳嗽", "头痛");
     assert_findings("我爸咳嗽,我爷爷也发烧", "咳嗽", "");
@@ -166,6 +167,44 @@ static void assert_vitals(const char *text, struct vitals expected) {
         assert_true(pairs[i][0] == pairs[i][1] || (isnan(pairs[i][0]) && isnan(pairs[i][1])));
 }
 
+/* The number of a vital sign is quoted with its tenths and no more. */
+static void test_places_of_vital_signs(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *number;
+    } CASES[] = {{"发烧38度5", "38度5"},       {"发烧38度3天", "38"}, {"发热39度12小时", "39"},
+                 {"体温38点5", "38点5"},       {"38.7,咽痛", "38.7"}, {"体温三十八度半", "三十八度半"},
+                 {"血压不清,体温37.9", "37.9"}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct vital_places places;
+        vitals_read(span_of(CASES[i].text), &places);
+        const struct vital_place *place = &places.of[VITAL_TEMPERATURE];
+        print_message("%s\n", CASES[i].text);
+        assert_int_equal(place->end - place->start, strlen(CASES[i].number));
+        assert_memory_equal(CASES[i].text + place->start, CASES[i].number, strlen(CASES[i].number));
+    }
+}
+
+/* What is no number that anybody means, and what is too long to be one, costs little and is none. */
+static void test_endless_numbers(void **state) {
+    (void)state;
+    static const char *const PIECES[] = {"9", "零", "3天", "量了", "120 80 ", "冷、"};
+    for (size_t i = 0; i < sizeof PIECES / sizeof *PIECES; i++) {
+        struct buffer text = {0};
+        buffer_put(&text, "咳嗽");
+        for (size_t n = 0; n < 60000 / strlen(PIECES[i]); n++) buffer_put(&text, PIECES[i]);
+        buffer_put(&text, "天好点");
+        assert_false(text.failed);
+        struct reading reading;
+        read_text(&reading, text.data);
+        for (size_t j = 0; j < reading.findings.n_durations; j++)
+            assert_true(reading.findings.durations[j].days < 1e6 ||
+                        isnan(reading.findings.durations[j].days));
+        arena_free(&reading.arena);
+        buffer_free(&text);
+    }
+}
+
 static void test_vital_signs(void **state) {
     (void)state;
     assert_vitals("体温38.5℃,血压150/95mmhg,心率102次/分,呼吸20次/分,血氧饱和度96%",
@@ -177,6 +216,9 @@ static void test_vital_signs(void **state) {
     assert_vitals("这三天血压都180上下", (struct vitals){NAN, 180, NAN, NAN, NAN, NAN});
     assert_vitals("今早量37.9", (struct vitals){37.9, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("咽东西疼 38.8 能喝粥", (struct vitals){38.8, NAN, NAN, NAN, NAN, NAN});
+    assert_vitals("血压180,血氧低到88", (struct vitals){NAN, 180, NAN, NAN, NAN, NAN});
+    assert_vitals("血压高到180低到100", (struct vitals){NAN, 180, 100, NAN, NAN, NAN});
+    assert_vitals("体温38点5,烧了3天", (struct vitals){38.5, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("血小板低 36.5,身高1米38.5,花了38.5块", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
     assert_vitals("近视300度,每天3次", (struct vitals){NAN, NAN, NAN, NAN, NAN, NAN});
 }
@@ -215,7 +257,8 @@ static void test_trend_and_periods(void **state) {
 /* Every thing that is told is an entity with its place, however it is meant. */
 static void test_entities_of_every_kind(void **state) {
     (void)state;
-    static const char TEXT[] = "太阳穴剧烈胀痛三天,看强光加重,体温38度5,血压150/95,没有刺痛,对青霉素过敏";
+    static const char TEXT[] =
+        "太阳穴剧烈胀痛三天,看强光加重,体温38度5,血压150/95,心率102,没有刺痛,对青霉素过敏";
     static const struct {
         enum entity_kind kind;
         enum polarity polarity;
@@ -227,6 +270,7 @@ static void test_entities_of_every_kind(void **state) {
         {ENTITY_DURATION, POLARITY_PRESENT, "三天", "三天"},
         {ENTITY_AGGRAVATING, POLARITY_PRESENT, "强光", "强光"},
         {ENTITY_VITAL, POLARITY_PRESENT, "体温", "38度5"},
+        {ENTITY_VITAL, POLARITY_PRESENT, "心率", "102"},
         {ENTITY_VITAL, POLARITY_PRESENT, "收缩压", "150/95"},
         {ENTITY_VITAL, POLARITY_PRESENT, "舒张压", "150/95"},
         {ENTITY_QUALITY, POLARITY_DENIED, "刺痛", "刺痛"},
@@ -395,6 +439,7 @@ static void test_triggers(void **state) {
         /* another's, one event, what does not help, what the complaint is */
         {"头疼,吃了布洛芬也没用", "", ""},
         {"昨天搬东西腰突然疼", "", ""},
+        {"腰疼,弯腰、昨天搬东西加重", "弯腰", ""},
         {"走路不稳三天", "", ""},
         {"受了凉,咳嗽加重", "", ""},
         {"早上醒来左耳听不见", "", ""},
@@ -465,6 +510,8 @@ int main(void) {
         cmocka_unit_test(test_durations_are_in_days),
         cmocka_unit_test(test_chief_complaint_is_shorthand),
         cmocka_unit_test(test_vital_signs),
+        cmocka_unit_test(test_places_of_vital_signs),
+        cmocka_unit_test(test_endless_numbers),
         cmocka_unit_test(test_trend_and_periods),
         cmocka_unit_test(test_entities_of_every_kind),
         cmocka_unit_test(test_the_patient_is_read_from_the_text),

@@ -43,14 +43,6 @@ static void test_a_path_leads_to_its_line(void **state) {
         assert_int_equal(json_line(span_of(TEXT), &CASES[i].path), CASES[i].line);
 }
 
-static void test_a_string_is_found_last(void **state) {
-    (void)state;
-    assert_int_equal(json_line_of_string(span_of(TEXT), span_of("头")), 7);
-    assert_int_equal(json_line_of_string(span_of(TEXT), span_of("痛")), 6);
-    assert_int_equal(json_line_of_string(span_of(TEXT), span_of("x/")), 0);
-    assert_int_equal(json_line_of_string(span_of(TEXT), span_of("")), 0);
-}
-
 static void test_what_is_no_json_has_no_line(void **state) {
     (void)state;
     static const struct json_path TOP = {.depth = 0};
@@ -61,7 +53,6 @@ static void test_what_is_no_json_has_no_line(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_path_leads_to_its_line),
-        cmocka_unit_test(test_a_string_is_found_last),
         cmocka_unit_test(test_what_is_no_json_has_no_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@
     "\"risk\":\"r\",\"never_miss\":false}"
 #define KB(symptoms, disease)                                                                                \
     "{\"schema\":\"youtu.kb/1\",\"version\":\"2026.01\",\"note\":\"n\",\"departments\":[\"全科\"]," symptoms \
-    ",\"diseases\":[" disease "]}"
+    ",\n\"diseases\":[" disease "]}"
 
 static const char LEXICON[] =
     "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],\"trends\":[],\"menstrual\":[],"
@@ -104,50 +104,50 @@ static void test_damage_is_named(void **state) {
         {"{\"name\":\"恶心\",", "{\"name\":\"头痛\",",
          "kb.json:第 1 行:symptoms[1]“头痛”:字段 name 为 \"头痛\",应为 没有出现过的名称"},
         {"\"G43.9\"", "\"43.9\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 icd10 为 \"43.9\",应为 ICD-10 编码(如 \"G43.9\")"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 icd10 为 \"43.9\",应为 ICD-10 编码(如 \"G43.9\")"},
         {"\"min\":6,\"max\":null", "\"min\":6,\"max\":5",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.ages:字段 min 为 6,应为 不大于 max 的数"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.ages:字段 min 为 6,应为 不大于 max 的数"},
         {"\"sex\":null", "\"sex\":\"x\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 sex 为 \"x\",应为 \"男\"、\"女\"或 null"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 sex 为 \"x\",应为 \"男\"、\"女\"或 null"},
         {"\"commonness\":4", "\"commonness\":9",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 commonness 为 9,应为 1 到 5 的数"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 commonness 为 9,应为 1 到 5 的数"},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"呕吐\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"呕吐\",应为 词典或本文件 symptoms 中的名称"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"呕吐\",应为 词典或本文件 symptoms 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"头痛\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的表现"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"头痛\",应为 本病没有列过的表现"},
         {"{\"symptom\":\"恶心\"", "{\"site\":\"后脑\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 site 为 \"后脑\",应为 词典 sites 中的名称"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 site 为 \"后脑\",应为 词典 sites 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"aggravating\":\"声音\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 aggravating 为 \"声音\",应为 词典 triggers 中的名称"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 aggravating 为 \"声音\",应为 词典 triggers 中的名称"},
         {"{\"symptom\":\"恶心\"", "{\"course\":\"3\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 course 为 \"3\",应为 \"<=N\" 或 \">=N\"(天)"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 course 为 \"3\",应为 \"<=N\" 或 \">=N\"(天)"},
         {"{\"symptom\":\"恶心\"", "{\"age\":\">=老\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 age 为 \">=老\",应为 \"<=N\" 或 \">=N\"(岁)"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 age 为 \">=老\",应为 \"<=N\" 或 \">=N\"(岁)"},
         {"{\"symptom\":\"恶心\"", "{\"patient\":\"哺乳\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 patient 为 \"哺乳\",应为 \"怀孕\""},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 patient 为 \"哺乳\",应为 \"怀孕\""},
         {"{\"symptom\":\"恶心\"", "{\"symptom\":\"恶心\",\"site\":\"前额\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"恶心\",应为 恰好一个表现(symptom、site 等)"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[1]:字段 symptom 为 \"恶心\",应为 恰好一个表现(symptom、site 等)"},
         {"\"sex\":null,", "\"sex\":null,\"kind_of\":\"偏头痛\",",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 kind_of 为 \"偏头痛\",应为 前面的疾病的名称"},
         {"\"diseases\"", "\"broader\":[{\"name\":\"头痛\",\"kinds\":[\"头痛\"]}],\"diseases\"",
-         "kb.json:第 1 行:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 词典或本文件 symptoms 中的名称,各只属于一个上位症状"},
+         "kb.json:第 2 行:broader[0]“头痛”:字段 kinds 为 [\"头痛\"],应为 词典或本文件 symptoms 中的名称,各只属于一个上位症状"},
         {"\"diseases\"",
          "\"measured\":[{\"vital\":\"身高\",\"at_least\":1,\"symptom\":\"头痛\"}],\"diseases\"",
-         "kb.json:第 1 行:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
+         "kb.json:第 2 行:measured[0]:字段 vital 为 \"身高\",应为 \"体温\"、\"收缩压\"或\"舒张压\""},
         {"\"diseases\"", "\"synonyms\":[{\"aggravating\":\"强光\",\"means\":\"畏光\"}],\"diseases\"",
-         "kb.json:第 1 行:synonyms[0]:字段 means 为 \"畏光\",应为 词典或本文件 symptoms 中的名称"},
+         "kb.json:第 2 行:synonyms[0]:字段 means 为 \"畏光\",应为 词典或本文件 symptoms 中的名称"},
         {"\"diseases\"", "\"questions\":[{\"symptom\":\"畏光\",\"ask\":\"怕光吗?\"}],\"diseases\"",
-         "kb.json:第 1 行:questions[0]:字段 symptom 为 \"畏光\",应为 词典或本文件 symptoms 中的名称"},
+         "kb.json:第 2 行:questions[0]:字段 symptom 为 \"畏光\",应为 词典或本文件 symptoms 中的名称"},
         {"\"weight\":2", "\"weight\":\"2\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.findings[0]:字段 weight 为 \"2\",应为 -3 到 3 的数"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.findings[0]:字段 weight 为 \"2\",应为 -3 到 3 的数"},
         {"\"differentials\":[\"偏头痛\"]", "\"differentials\":[\"感冒\"]",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 differentials 为 [\"感冒\"],应为 diseases 中的名称的数组"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 differentials 为 [\"感冒\"],应为 diseases 中的名称的数组"},
         {"\"never_miss\":false", "\"never_miss\":0",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 never_miss 为 0,应为 true 或 false"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 never_miss 为 0,应为 true 或 false"},
         {"\"reason\":\"r\"", "\"reason\":\"\"",
-         "kb.json:第 1 行:diseases[0]“偏头痛”.tests[0]“t”:字段 reason 为 \"\",应为 非空字符串"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”.tests[0]“t”:字段 reason 为 \"\",应为 非空字符串"},
         {"\"aliases\":[\"血管性头痛\"]", "\"aliases\":[1]",
-         "kb.json:第 1 行:diseases[0]“偏头痛”:字段 aliases 为 [1],应为 非空字符串的数组"},
+         "kb.json:第 2 行:diseases[0]“偏头痛”:字段 aliases 为 [1],应为 非空字符串的数组"},
         {"\"risk\":\"r\",", "\"risk\":\"r\",\"risk\":\"s\",", NULL},
         {"]}", "", NULL},
     };
@@ -166,7 +166,7 @@ static void test_damage_is_named(void **state) {
         if (CASES[i].message)
             assert_string_equal(failure.message, CASES[i].message);
         else
-            assert_memory_equal(failure.message, "kb.json:第 1 行", strlen("kb.json:第 1 行"));
+            assert_memory_equal(failure.message, "kb.json:第 ", strlen("kb.json:第 "));
         arena_free(&arena);
     }
 }
