@@ -263,7 +263,11 @@ static void judge(const struct judging *judging, size_t i, struct mention *menti
         mention->shown_start =
             skip_back(judging, clause_of(judging, i).start, mention->start, judging->scope->adverbs);
     }
-    if (mention->part_start < mention->shown_start) mention->shown_start = mention->part_start;
+    /* A story between the part and its complaint is not quoted. */
+    enum { LONGEST_QUOTED_BYTES = 60 };
+    if (mention->part_start < mention->shown_start &&
+        mention->shown_start - mention->part_start <= LONGEST_QUOTED_BYTES)
+        mention->shown_start = mention->part_start;
 }
 
 /* The list's words in one text, on the way from clause to clause. */

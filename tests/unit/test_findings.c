@@ -105,6 +105,15 @@ static void test_findings_keep_the_patients_words(void **state) {
     arena_free(&reading.arena);
 }
 
+static void test_a_story_before_a_complaint_is_not_quoted(void **state) {
+    (void)state;
+    struct reading reading;
+    read_text(&reading, "两个膝盖疼五六年了,右边重,上下楼疼得厉害,歇歇能轻些,没红没肿,右膝有点疼,不肿");
+    assert_string_equal(reading.findings.negative.items[0].name, "关节红肿");
+    assert_string_equal(reading.findings.negative.items[0].text, "没红");
+    arena_free(&reading.arena);
+}
+
 static void test_durations_are_in_days(void **state) {
     (void)state;
     static const struct {
@@ -507,6 +516,7 @@ int main(void) {
         cmocka_unit_test(test_others_past_and_feared_symptoms_are_none),
         cmocka_unit_test(test_a_childs_age_tells_whom_the_text_speaks_for),
         cmocka_unit_test(test_findings_keep_the_patients_words),
+        cmocka_unit_test(test_a_story_before_a_complaint_is_not_quoted),
         cmocka_unit_test(test_durations_are_in_days),
         cmocka_unit_test(test_chief_complaint_is_shorthand),
         cmocka_unit_test(test_vital_signs),
