@@ -78,7 +78,9 @@ static bool add_symptoms(const struct extraction *in) {
 
 /* A duration in a doctor's shorthand: "3天", "2周", "半个月" as "15天". */
 static char *shorthand(struct arena *arena, double days) {
+    static const double HALF_YEAR_DAYS = 182.5;
     if (days >= 365) return arena_format(arena, "%g年", round(days / 36.5) / 10);
+    if (days == HALF_YEAR_DAYS) return arena_copy(arena, span_of("半年"));
     if (days >= 60 || days == 30) return arena_format(arena, "%g个月", round(days / 3) / 10);
     if (days >= 14 && fmod(days, 7) == 0) return arena_format(arena, "%g周", days / 7);
     if (days == 0.5) return arena_copy(arena, span_of("半天"));

@@ -310,6 +310,7 @@ static bool add_inner(const struct extraction *in) {
         struct known known = next_known(in, false, mention->start, mention->end);
         if (known.start == known.end || known.is_moment ||
             ends_with_any(span_between(text_of(in), mention->start, known.start), lexicon->needs) ||
+            contains_any(span_between(text_of(in), mention->start, known.start), lexicon->never_triggers) ||
             !(ends_with_complaint(in, known.end, mention->end) || is_named_for_pain(in, mention->term)))
             continue;
         if (!add_one(in, false, known.name, known.start, known.end)) return false;

@@ -151,6 +151,7 @@ static void test_chief_complaint_is_shorthand(void **state) {
                                            {"咳嗽两周,夜间加重", "咳嗽2周"},
                                            {"头晕一个月", "头晕1个月"},
                                            {"头晕两年", "头晕2年"},
+                                           {"头痛半年", "头痛半年"},
                                            {"好几天了,头晕", "头晕"}};
     struct reading reading;
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
@@ -453,6 +454,7 @@ static void test_triggers(void **state) {
         {"受了凉,咳嗽加重", "", ""},
         {"早上醒来左耳听不见", "", ""},
         {"喉咙像被掐住一样疼", "", ""},
+        {"胸口像被大象踩着喘不上气", "", ""},
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         struct reading reading;
