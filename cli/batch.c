@@ -175,10 +175,13 @@ static void prepare_record(struct batch *batch, struct batch_record *record, str
         return;
     }
     record->job.options = &record->request.options;
-    if (!job_prepare(&record->job, &batch->desk, span_trim(record->request.symptoms), &error))
+    if (!job_prepare(&record->job, &batch->desk, span_trim(record->request.symptoms), &error)) {
+        /* What would be wrong use on a command line is, in a request, wrong input. */
+        if (error.status == STATUS_USAGE) error.status = STATUS_INPUT;
         finish_with_error(record, &error);
-    else if (batch->options->rules_only)
+    } else if (batch->options->rules_only) {
         finish_with_report(record);
+    }
 }
 
 static void finish_record(struct batch *batch, struct batch_record *record) {

@@ -90,14 +90,20 @@ static bool prepare_model(struct report_job *job, struct desk *desk, struct fail
     return true;
 }
 
+/* The rules need no template, and a clinic's own department that they propose may have none; one that was asked for
+ * must be known either way. */
+static bool takes_proposal(const struct options *options) {
+    return options->rules_only && !options->department;
+}
+
 bool job_prepare(struct report_job *job, struct desk *desk, struct span text, struct failure *failure) {
     const struct options *options = job->options;
     return report_begin(&job->report, &desk->clinic, &options->patient, options->department, text,
                         options->confidence, failure) &&
-           (options->rules_only ||
-            (template_open(job->report.department, options->templates, &desk->clinic.departments, &job->arena,
-                           &job->template, failure) &&
-             prepare_model(job, desk, failure)));
+           (takes_proposal(options) ||
+            template_open(job->report.department, options->templates, &desk->clinic.departments, &job->arena,
+                          &job->template, failure)) &&
+           (options->rules_only || prepare_model(job, desk, failure));
 }
 
 /* ---- a place */

@@ -87,6 +87,17 @@ static bool set_field(struct request *request, const char *field, const json_t *
     return set_option(request, field, value, arena, failure);
 }
 
+/* A request's temperature takes the place of a --greedy of the command line; beside its own it contradicts. */
+static bool settle_greedy(struct request *request, const json_t *object, struct failure *failure) {
+    const json_t *temperature = json_object_get(object, "temperature");
+    struct options *options = &request->options;
+    if (!temperature || json_is_null(temperature) || options->temperature <= 0) return true;
+    if (json_is_true(json_object_get(object, "greedy")))
+        return refuse("temperature", temperature, "0,或不给出:greedy 为 true", failure);
+    options->greedy = false;
+    return true;
+}
+
 bool request_parse(struct span line, const struct options *base, struct arena *arena, struct request *request,
                    struct failure *failure) {
     *request = (struct request){.options = *base};
@@ -98,7 +109,8 @@ bool request_parse(struct span line, const struct options *base, struct arena *a
     json_object_foreach(document, field, value) {
         if (parsed) parsed = set_field(request, field, value, arena, failure);
     }
-    if (parsed) parsed = set_age(request, document, arena, failure);
+    if (parsed)
+        parsed = set_age(request, document, arena, failure) && settle_greedy(request, document, failure);
     if (parsed && !request->symptoms.data)
         parsed = fail(failure, STATUS_INPUT, "%s:缺少字段 symptoms,应为患者的话", PLACE);
     if (parsed) request->options.text = request->symptoms.data;

@@ -30,10 +30,6 @@ static const char *const HEADINGS[] = {
 /* A date below it has no year. */
 static const long YEARLESS = 10000;
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /* One to `most` digits at *at, which moves behind them; -1 when there are none, or more. */
 static long read_digits(struct span text, size_t *at, size_t most) {
     size_t start = *at;

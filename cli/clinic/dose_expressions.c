@@ -45,7 +45,7 @@ static bool is_ascii_digit(uint32_t c) {
     return c >= '0' && c <= '9';
 }
 
-static bool is_digit(uint32_t c) {
+static bool is_figure(uint32_t c) {
     return is_ascii_digit(c) || is_numeral(c);
 }
 
@@ -102,14 +102,14 @@ static size_t number(const struct reader *reader, size_t at) {
     if (english > at) return english;
     uint32_t second = is_digit_alike(first) ? dose_text_at(text, at + 1) : 0;
     bool any_ascii = is_ascii_digit(first), letters_first = is_digit_alike(second) || is_ascii_digit(second);
-    if (!is_digit(first) && !letters_first) return at;
+    if (!is_figure(first) && !letters_first) return at;
     size_t end = at + 1;
     for (;;) {
         size_t next = skip_gaps(text, end), behind = skip_joint(text, next);
         if (behind > next) next = skip_gaps(text, behind);
         uint32_t c = dose_text_at(text, next);
         if (is_digit_alike(c) ? next == end && (any_ascii || letters_first) && !begins_unit(reader, next)
-                              : is_digit(c)) {
+                              : is_figure(c)) {
             any_ascii |= is_ascii_digit(c);
             end = next + 1;
         } else {

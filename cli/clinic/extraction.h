@@ -12,6 +12,10 @@ struct extraction {
     struct mentions symptoms;
 };
 
+static inline struct span text_of(const struct extraction *in) {
+    return plain_span(&in->passage->plain);
+}
+
 /* Adds what plain[start, end) says. name: outlives the findings; NULL: the patient's own words. Returns it, or
  * NULL when memory is refused. */
 const struct entity *add_entity(const struct extraction *in, enum entity_kind kind, enum polarity polarity,

@@ -23,6 +23,7 @@ static void put_symptoms(struct buffer *text, const char *label, const struct fi
 }
 
 static void warning_lines(const struct report *report, struct buffer *text) {
+    if (report->warnings.count == 0) buffer_put(text, WORDING_NO_WARNING);
     for (size_t i = 0; i < report->warnings.count; i++) {
         const struct warning *warning = &report->warnings.items[i];
         buffer_format(text, "[%s] %s（%s）\n", warning_level_title(warning->level), warning->message,

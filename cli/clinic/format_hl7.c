@@ -341,6 +341,7 @@ static void put_notes(struct message *message) {
     const struct report *report = message->report;
     put_note(message, REPORT_DISCLAIMER);
     if (report->model.notice) put_note(message, report->model.notice);
+    if (report->warnings.count == 0) put_note(message, WORDING_NO_WARNING);
     put_left_out(message);
 }
 

@@ -180,6 +180,15 @@ static void put_must_not_miss(const struct report *report, const struct colours 
     }
 }
 
+static void put_warnings(const struct report *report, bool colour, struct buffer *out) {
+    if (report->warnings.count) {
+        text_warnings(&report->warnings, colour, out);
+        return;
+    }
+    put_title(colours_for(colour), "警示", out);
+    buffer_put(out, "  " WORDING_NO_WARNING "\n");
+}
+
 void text_left_out(const struct report *report, struct buffer *out) {
     const struct chart *chart = &report->chart;
     size_t kept = chart_count(chart, FATE_KEPT);
@@ -205,7 +214,7 @@ void text_head(const struct report *report, bool colour, struct buffer *out) {
     if (report->model.notice)
         buffer_format(out, "%s%s%s\n", colours->urgent, report->model.notice, colours->end);
     text_left_out(report, out);
-    text_warnings(&report->warnings, colour, out);
+    put_warnings(report, colour, out);
     put_must_not_miss(report, colours, out);
     put_title(colours, "问诊要点", out);
     put_key_points(&report->findings, out);

@@ -4,10 +4,6 @@
 
 /* ---- clauses */
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 /* The length of the separator between clauses at `at`, or 0. A full stop between digits is a decimal point;
  * a space separates only Chinese words. */
 static size_t separator(struct span text, size_t at) {

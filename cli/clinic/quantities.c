@@ -2,10 +2,6 @@
 
 /* ---- numbers */
 
-static bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
-
 static bool has(struct span text, size_t at, const char *word) {
     return at <= text.length && span_word(span_between(text, at, text.length), word);
 }

@@ -7,10 +7,6 @@ struct site {
     const char *name; /* of the lexicon's sites; NULL for any other body part */
 };
 
-static struct span text_of(const struct extraction *in) {
-    return plain_span(&in->passage->plain);
-}
-
 /* The part of the body at `at`, with side and position; false when there is none. */
 static bool read_site(const struct extraction *in, struct clause clause, size_t at, struct site *site) {
     const struct lexicon *lexicon = in->passage->lexicon;

@@ -54,6 +54,10 @@ static inline bool utf8_continues(char byte) {
     return ((unsigned char)byte & 0xC0) == 0x80;
 }
 
+static inline bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
 /* The first position of `part` in the span at or after `from`, or SIZE_MAX. */
 size_t span_find(struct span span, struct span part, size_t from);
 

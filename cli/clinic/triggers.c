@@ -32,10 +32,6 @@ struct known {
     bool is_moment; /* 夜间, 睡觉: a trigger only where a word of change says so */
 };
 
-static struct span text_of(const struct extraction *in) {
-    return plain_span(&in->passage->plain);
-}
-
 /* Whether a complaint ends in [start, end): then it is told there, and no trigger. */
 static bool holds_complaint(const struct extraction *in, size_t start, size_t end) {
     for (size_t i = mentions_from(&in->symptoms, start);

@@ -6,6 +6,9 @@
 
 #define WORDING_NO_DIAGNOSIS "信息不足，不能列出诊断；请补充症状、部位和时间"
 
+/* A reader must not take silence for safety. */
+#define WORDING_NO_WARNING "规则没有发现警示；这不表示没有危险，须由医生判断"
+
 /* "与所述相符", ... */
 const char *diagnosis_status_title(enum diagnosis_status status);
 

@@ -104,6 +104,8 @@ WRONG = [
     ({"kb": "x"}, "kb"),
     ({"id": 5}, "id"),
     ({"department": ["内科"]}, "department"),
+    ({"department": "兽医科"}, "department"),
+    ({"greedy": True, "temperature": 0.5}, "temperature"),
 ]
 
 
@@ -114,6 +116,13 @@ def test_every_field_of_a_request():
         if expected:
             where, name, value = expected
             assert (line[where] if where else line)[name] == value
+
+
+def test_a_lines_temperature_takes_the_place_of_greedy():
+    request = {"symptoms": COUGH, "max_tokens": 24, "seed": 4}
+    stdin = lines([request, {**request, "temperature": 2}, {**request, "greedy": True, "temperature": 0}])
+    greedy, warm, cold = (line["narrative"] for line in batch("--greedy", stdin=stdin))
+    assert greedy == cold != warm
 
 
 def test_fields_that_are_refused_by_name():

@@ -290,6 +290,13 @@ def test_fhir_says_what_was_told():
     assert [section["title"] for section in bundle["entry"][0]["resource"]["section"]][:3] == ["警示", "不可漏诊", "主诉"]
 
 
+@pytest.mark.parametrize("format_name", ["text", "fhir", "hl7"])
+def test_silence_is_not_taken_for_safety(format_name):
+    silence = "这不表示没有危险"
+    assert silence in written(format_name, "打喷嚏两天")
+    assert silence not in written(format_name, "突然胸痛,出冷汗,左胳膊发麻")
+
+
 def test_fhir_leaves_out_what_was_not_told():
     bundle = check_fhir(written("fhir", "你好"))
     assert {entry["resource"]["resourceType"] for entry in bundle["entry"]} == {"Composition", "Patient", "Device", "ClinicalImpression"}

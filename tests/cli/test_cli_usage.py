@@ -31,6 +31,7 @@ def test_help_and_version():
         (["serve"], ["serve"]),
         (["头痛", "恶心"], ["恶心", "引号"]),
         (["--department", "兽医科", "--model", "models/youtu-demo", "头痛"], ["兽医科", "全科"]),
+        (["--department", "兽医科", "--rules-only", "头痛"], ["兽医科", "全科"]),
     ],
 )
 def test_usage_errors(arguments, words):
