@@ -36,7 +36,7 @@ static inline bool span_starts(struct span span, struct span prefix) {
  * their first byte, without their length. */
 static inline size_t span_word(struct span span, const char *word) {
     size_t length = 0;
-    while (word[length] && length < span.length && word[length] == span.data[length]) length++;
+    while (length < span.length && word[length] && word[length] == span.data[length]) length++;
     return word[length] ? 0 : length;
 }
 
