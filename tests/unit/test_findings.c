@@ -204,6 +204,7 @@ static void test_endless_numbers(void **state) {
         buffer_put(&text, "咳嗽");
         for (size_t n = 0; n < 60000 / strlen(PIECES[i]); n++) buffer_put(&text, PIECES[i]);
         buffer_put(&text, "天好点");
+        buffer_append(&text, "", 1);
         assert_false(text.failed);
         struct reading reading;
         read_text(&reading, text.data);
