@@ -15,16 +15,6 @@ static const char *const DISEASE_FIELDS[] = {
 static const char *const AGE_FIELDS[] = {"min", "max", NULL};
 static const char *const TEST_FIELDS[] = {"name", "reason", NULL};
 
-/* field: of the entries that became the list's terms from first_term on. */
-static bool refuse_shared_word(const struct wordlist *list, const struct word *word, size_t other,
-                               const struct record *root, const char *field, size_t first_term,
-                               struct failure *failure) {
-    size_t later = word->term > other ? word->term : other;
-    record_point(root, field, later >= first_term ? later - first_term : JSON_NO_INDEX);
-    return fail(failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place,
-                (int)word->text.length, word->text.data, list->terms[other], list->terms[word->term]);
-}
-
 /* A new term with its aliases; the name must not be there already. */
 static bool add_names(const struct kb_loading *loading, struct wordlist *list, const struct record *entry,
                       const char **name, struct strings *aliases) {
@@ -56,10 +46,7 @@ static bool load_symptoms(const struct kb_loading *loading, const struct record 
             !add_names(loading, symptoms, &entry, &name, &aliases))
             return false;
     }
-    size_t other;
-    const struct word *shared = wordlist_sort(symptoms, &other);
-    return !shared || refuse_shared_word(symptoms, shared, other, root, "symptoms",
-                                         loading->lexicon->symptoms.n_terms, loading->failure);
+    return lexicon_finish(symptoms, loading->lexicon->symptoms.n_terms, root, "symptoms", loading->failure);
 }
 
 static bool is_icd10(const char *code) {
@@ -194,11 +181,8 @@ static bool load_diseases(const struct kb_loading *loading, const struct record 
             !load_disease(loading, &entry, &kb->diseases[kb->n_diseases]))
             return false;
     }
-    size_t other;
-    const struct word *shared = wordlist_sort(&kb->disease_names, &other);
-    if (shared)
-        return refuse_shared_word(&kb->disease_names, shared, other, root, "diseases", 0, loading->failure);
-    return check_differentials(loading, root);
+    return lexicon_finish(&kb->disease_names, 0, root, "diseases", loading->failure) &&
+           check_differentials(loading, root);
 }
 
 bool kb_load(struct kb *kb, struct arena *arena, struct span text, const char *source,

@@ -48,11 +48,12 @@ static const char *term_name(const struct wordlist *list, size_t term) {
     return term == TERM_NONE ? "decoys" : list->terms[term];
 }
 
-/* The entry of a list that holds the later of two words: decoys stand behind all, as do the terms of another field
- * behind those before it. */
+/* The entry of a list that holds the later of two words: the terms of a field stand behind those of the fields before
+ * it, and the decoys behind all, where they are of this file. */
 static void point_at_later(const struct record *root, const char *field, size_t first_term, size_t term,
                            size_t other) {
     size_t later = term > other ? term : other;
+    if (later == TERM_NONE && !record_has(root, "decoys")) later = term < other ? term : other;
     if (later == TERM_NONE)
         record_point(root, "decoys", JSON_NO_INDEX);
     else
@@ -173,7 +174,7 @@ static bool load_triggers(const struct loading *loading) {
     return lexicon_finish(&lexicon->triggers, 0, loading->root, "triggers", loading->failure);
 }
 
-/* A pattern of two of the lists is of the later one. */
+/* A word of two of the lists is of the later one, unless both write it out. */
 static bool load_changes(const struct loading *loading) {
     static const char *const CHANGES[] = {
         [WORD_BETTER] = "better", [WORD_WORSE] = "worse", [WORD_NOT_BETTER] = "not_better"};
@@ -189,14 +190,10 @@ static bool load_changes(const struct loading *loading) {
             if (!lexicon_add_word(loading->lexicon, changes, term, patterns.items[j], loading->root->place,
                                   loading->arena, loading->failure))
                 return false;
+        if (!lexicon_finish(changes, changes->n_terms, loading->root, CHANGES[i], loading->failure))
+            return false;
     }
-    size_t other;
-    const struct word *shared = wordlist_sort(changes, &other);
-    if (!shared) return true;
-    record_point(loading->root, CHANGES[shared->term > other ? shared->term : other], JSON_NO_INDEX);
-    return fail(loading->failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个",
-                loading->root->place, (int)shared->text.length, shared->text.data, CHANGES[other],
-                CHANGES[shared->term]);
+    return true;
 }
 
 static bool load_infixes(const struct loading *loading, struct infixes *infixes) {

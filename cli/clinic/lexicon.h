@@ -50,8 +50,8 @@ bool lexicon_load(struct lexicon *lexicon, struct arena *arena, struct span text
 bool lexicon_add_word(const struct lexicon *lexicon, struct wordlist *list, size_t term, const char *pattern,
                       const char *place, struct arena *arena, struct failure *failure);
 
-/* Sorts a list whose words are all there; refuses a word that two terms share. first_term: of the field's
- * entries. */
+/* Sorts a list to which the field's words have been added; refuses a word that two terms share. first_term: of the
+ * field's entries; the list's n_terms where its entries are no terms. */
 bool lexicon_finish(struct wordlist *list, size_t first_term, const struct record *root, const char *field,
                     struct failure *failure);
 

@@ -151,20 +151,14 @@ static bool load_rule(const struct loading *in, const struct record *entry, stru
 static bool load_all(const struct loading *in, const struct record *root) {
     struct redflags *redflags = in->redflags;
     struct record entry;
-    size_t n_terms = 0, n_rules = 0, other;
+    size_t n_terms = 0, n_rules = 0;
     if (!record_count(root, "terms", &n_terms, in->failure) ||
         !record_count(root, "rules", &n_rules, in->failure))
         return false;
     for (size_t i = 0; i < n_terms; i++)
         if (!record_element(root, "terms", i, TERM_FIELDS, &entry, in->failure) || !load_term(in, &entry))
             return false;
-    const struct word *shared = wordlist_sort(&redflags->cues, &other);
-    if (shared) {
-        record_point(root, "terms", shared->term > other ? shared->term : other);
-        return fail(in->failure, STATUS_INPUT, "%s:“%.*s”同时属于“%s”和“%s”,应只属于一个", root->place,
-                    (int)shared->text.length, shared->text.data, redflags->cues.terms[other],
-                    redflags->cues.terms[shared->term]);
-    }
+    if (!lexicon_finish(&redflags->cues, 0, root, "terms", in->failure)) return false;
     if (n_rules == 0) return record_refuse(root, "rules", "至少一条规则", in->failure);
     redflags->rules = arena_new(in->arena, n_rules * sizeof *redflags->rules);
     if (!redflags->rules) return fail_memory(in->failure);

@@ -56,7 +56,7 @@ bool wordlist_copy(struct wordlist *list, struct arena *arena, const struct word
 /* The term with this name, or TERM_NONE. */
 size_t wordlist_find(const struct wordlist *list, struct span name);
 
-/* To be called once after all words were added and before the first match. A word that is written out for two
+/* To be called after words were added and before the first match. A word that is written out for two
  * terms is returned (with *other, the other term); NULL when there is none. */
 const struct word *wordlist_sort(struct wordlist *list, size_t *other);
 

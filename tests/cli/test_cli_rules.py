@@ -85,6 +85,8 @@ def test_the_compiled_in_files_themselves_are_accepted():
         ("lexicon.json", lambda d: d["sites"].append({"name": d["sites"][0]["name"], "words": []}), ["sites", "name"]),
         ("scope.json", lambda d: d["undoing"].clear(), ["undoing"]),
         ("departments.json", lambda d: d["departments"].clear(), ["departments"]),
+        ("lexicon.json", lambda d: d["better"].append("加重"), ["worse 中“加重”", "better"]),
+        ("redflags.json", lambda d: d["terms"][1]["words"].append(d["terms"][0]["name"]), ["terms 中", "同时属于"]),
     ],
 )
 def test_what_would_disable_or_double_a_rule_is_refused(rules, name, change, words):
@@ -92,6 +94,11 @@ def test_what_would_disable_or_double_a_rule_is_refused(rules, name, change, wor
     change(data)
     (rules / name).write_text(json.dumps(data, ensure_ascii=False), encoding="utf-8")
     refused(run("--rules-only", "--rules", str(rules), COMPLAINT), 2, str(rules / name), *words)
+
+
+def test_rules_that_are_no_object_are_refused(rules):
+    (rules / "scope.json").write_text("[]", encoding="utf-8")
+    refused(run("--rules-only", "--rules", str(rules), COMPLAINT), 2, str(rules / "scope.json"), "JSON 对象")
 
 
 def test_what_is_no_rule_file_is_refused(rules):

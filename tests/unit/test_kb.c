@@ -22,7 +22,7 @@
     ",\n\"diseases\":[" disease "]}"
 
 static const char LEXICON[] =
-    "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],\"trends\":[],\"menstrual\":[],"
+    "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[\"奶奶\"],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],\"trends\":[],\"menstrual\":[],"
     "\"triggers\":[{\"name\":\"强光\",\"words\":[]}],\"drugs\":[],\"conditions\":[],\"body_parts\":[],\"subjects\":[],\"sides\":[],\"positions\":[],\"worse\":[],"
     "\"better\":[],\"not_better\":[],\"bare_complaints\":[],\"firm_links\":[],\"never_triggers\":[],\"needs\":[],\"trigger_links\":[],\"trigger_openings\":[],\"no_triggers\":[],"
     "\"infixes\":[{\"name\":\"否定\",\"words\":[\"不\"]}]}";
@@ -100,7 +100,8 @@ static void test_damage_is_named(void **state) {
         {"youtu.kb/1", "youtu.kb/2", "kb.json:第 1 行:字段 schema 为 \"youtu.kb/2\",应为 \"youtu.kb/1\""},
         {"\"version\":\"2026.01\",", "", "kb.json:第 1 行:缺少字段 version,应为 非空字符串"},
         {"\"note\"", "\"notes\"", "kb.json:第 1 行:不认识的字段 notes"},
-        {"\"头疼\"", "\"恶心\"", "kb.json:第 1 行:“恶心”同时属于“头痛”和“恶心”,应只属于一个"},
+        {"\"头疼\"", "\"恶心\"", "kb.json:第 1 行:symptoms 中“恶心”同时属于“头痛”和“恶心”,应只属于一个"},
+        {"\"头疼\"", "\"奶奶\"", "kb.json:第 1 行:symptoms 中“奶奶”同时属于“头痛”和“decoys”,应只属于一个"},
         {"{\"name\":\"恶心\",", "{\"name\":\"头痛\",",
          "kb.json:第 1 行:symptoms[1]“头痛”:字段 name 为 \"头痛\",应为 没有出现过的名称"},
         {"\"G43.9\"", "\"43.9\"",
