@@ -10,8 +10,13 @@
 /* A knowledge base a hundred times the compiled-in one. */
 static const size_t DATA_LIMIT_BYTES = 32 * 1024 * 1024;
 
-static const char *const RULE_FILES[] = {"lexicon.json", "scope.json", "redflags.json", "departments.json",
-                                         NULL};
+#define LEXICON "lexicon.json"
+#define SCOPE "scope.json"
+#define REDFLAGS "redflags.json"
+#define DEPARTMENTS "departments.json"
+#define RULE_FILES_NAMED LEXICON "、" SCOPE "、" REDFLAGS " 或 " DEPARTMENTS
+
+static const char *const RULE_FILES[] = {LEXICON, SCOPE, REDFLAGS, DEPARTMENTS, NULL};
 
 /* A file of a clinic's own rules, or the compiled-in one when the directory has none of this name. */
 static bool read_rules(struct clinic *clinic, const char *directory, const char *name,
@@ -44,14 +49,10 @@ static bool check_rules(DIR *folder, const char *directory, struct failure *fail
         if (*known)
             found++;
         else if (!may_be_beside(entry->d_name))
-            return fail(failure, STATUS_USAGE,
-                        "--rules:%s 中的 %s 不是规则文件(应为 lexicon.json、scope.json、redflags.json 或 "
-                        "departments.json)",
+            return fail(failure, STATUS_USAGE, "--rules:%s 中的 %s 不是规则文件(应为 " RULE_FILES_NAMED ")",
                         directory, entry->d_name);
     }
-    return found ||
-           fail(failure, STATUS_USAGE,
-                "--rules:%s 中没有 lexicon.json、scope.json、redflags.json 或 departments.json", directory);
+    return found || fail(failure, STATUS_USAGE, "--rules:%s 中没有 " RULE_FILES_NAMED, directory);
 }
 
 static bool open_rules(const char *directory, struct failure *failure) {
@@ -67,14 +68,13 @@ static bool load_rules(struct clinic *clinic, const char *directory, struct fail
     struct arena *arena = &clinic->arena;
     struct span text;
     const char *source;
-    return read_rules(clinic, directory, "lexicon.json", &EMBEDDED_LEXICON, &text, &source, failure) &&
+    return read_rules(clinic, directory, LEXICON, &EMBEDDED_LEXICON, &text, &source, failure) &&
            lexicon_load(&clinic->lexicon, arena, text, source, failure) &&
-           read_rules(clinic, directory, "scope.json", &EMBEDDED_SCOPE, &text, &source, failure) &&
+           read_rules(clinic, directory, SCOPE, &EMBEDDED_SCOPE, &text, &source, failure) &&
            scope_load(&clinic->lexicon.scope, arena, text, source, failure) &&
-           read_rules(clinic, directory, "redflags.json", &EMBEDDED_REDFLAGS, &text, &source, failure) &&
+           read_rules(clinic, directory, REDFLAGS, &EMBEDDED_REDFLAGS, &text, &source, failure) &&
            redflags_load(&clinic->redflags, arena, text, source, &clinic->lexicon, failure) &&
-           read_rules(clinic, directory, "departments.json", &EMBEDDED_DEPARTMENTS, &text, &source,
-                      failure) &&
+           read_rules(clinic, directory, DEPARTMENTS, &EMBEDDED_DEPARTMENTS, &text, &source, failure) &&
            departments_load(&clinic->departments, arena, text, source, failure);
 }
 

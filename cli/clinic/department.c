@@ -1,7 +1,5 @@
 #include "cli/clinic/department.h"
 
-static const double OLD_YEARS = 65;
-
 static bool load_department(const struct record *root, size_t index, struct arena *arena,
                             struct departments *departments, struct failure *failure) {
     static const char *const FIELDS[] = {"name", "aliases", NULL};

@@ -21,8 +21,8 @@ struct patient {
 /* "男", "女", or NULL when unknown. */
 const char *sex_name(enum sex sex);
 
-/* From this age on patients see the departments of adults. */
-enum { ADULT_YEARS = 14 };
+/* From these ages on patients see the departments of adults, and that of the old. */
+enum { ADULT_YEARS = 14, OLD_YEARS = 65 };
 
 /* The age in years; NAN when unknown. */
 double patient_years(const struct patient *patient);

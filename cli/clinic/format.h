@@ -34,8 +34,8 @@ bool format_fhir(const struct report *report, bool colour,
 bool format_hl7(const struct report *report, bool colour, struct buffer *out); /* HL7 v2.5.1, ORU^R01 */
 
 /* The text format in the parts that a stream shows one after the other: what the rules tell (its
- * warnings also alone); the title of the
- * model's reasoning or of its answer, followed by its lines; what the checks tell. */
+ * warnings also alone, where there are any); the title of the model's reasoning or of its answer, followed by its
+ * lines; what the checks tell. */
 void text_warnings(const struct warnings *warnings, bool colour, struct buffer *out);
 /* How much of a long text the prompt holds; nothing where it holds all. */
 void text_left_out(const struct report *report, struct buffer *out);

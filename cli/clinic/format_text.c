@@ -116,7 +116,6 @@ static void put_vitals(const struct vitals *vitals, struct buffer *out) {
 
 void text_warnings(const struct warnings *warnings, bool colour_allowed, struct buffer *out) {
     const struct colours *colours = colours_for(colour_allowed);
-    if (warnings->count == 0) return;
     put_title(colours, "警示", out);
     for (size_t i = 0; i < warnings->count; i++) {
         const struct warning *warning = &warnings->items[i];

@@ -1,16 +1,9 @@
 #include "cli/clinic/json_line.h"
 
-#include <stdlib.h>
-
 /* jansson keeps no positions; jsmn is nothing but positions. */
-#define JSMN_STATIC
-#define JSMN_STRICT
-#define JSMN_PARENT_LINKS
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#include <jsmn.h>
-#pragma GCC diagnostic pop
+#include "libyoutu/jsmn_strict.h"
+
+#include <stdlib.h>
 
 struct tokens {
     struct span text;

@@ -79,19 +79,17 @@ bool document_close(struct document *document, bool loaded, struct failure *fail
     return loaded;
 }
 
-/* Notes that a field of a record, or the record itself (NULL), is being read. field: as long-lived as the document. */
-static void note(const struct record *record, const char *field) {
-    struct json_path *last = &record->document->last;
-    *last = record->path;
-    if (field && last->depth < sizeof last->steps / sizeof *last->steps)
-        last->steps[last->depth++] = (struct json_step){field, JSON_NO_INDEX};
-}
-
+/* field: as long-lived as the document. */
 static struct json_path path_to(const struct record *parent, const char *field, size_t index) {
     struct json_path path = parent->path;
     if (path.depth < sizeof path.steps / sizeof *path.steps)
         path.steps[path.depth++] = (struct json_step){field, index};
     return path;
+}
+
+/* Notes that a field of a record, or the record itself (NULL), is being read. */
+static void note(const struct record *record, const char *field) {
+    record->document->last = field ? path_to(record, field, JSON_NO_INDEX) : record->path;
 }
 
 void record_point(const struct record *record, const char *field, size_t index) {

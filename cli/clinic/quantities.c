@@ -375,7 +375,8 @@ static double highest_temperature(struct span text, struct vital_place *place) {
     return highest;
 }
 
-/* "150/95" by its unit or in a text that speaks of blood pressure; "78 46", "130到80", "一百二十六八十" only right behind its word. */
+/* "150/95" by its unit or in a text that speaks of blood pressure; "78 46", "130到80", "一百二十六八十" only right
+ * behind its word. */
 static bool read_pressures(struct span text, size_t at, bool speaks_of_it, struct quantity *high,
                            struct quantity *low) {
     static const char *const UNIT[] = {"mmhg", "毫米汞柱", " mmhg", NULL};

@@ -148,7 +148,7 @@ static bool is_child(const struct checking *in) {
 static bool is_elder(const struct checking *in) {
     double years = in->quantities[QUANTITY_AGE];
     enum person patient = in->passage->patient;
-    return isnan(years) ? patient == PERSON_ELDER || patient == PERSON_GRANDPARENT : years >= 65;
+    return isnan(years) ? patient == PERSON_ELDER || patient == PERSON_GRANDPARENT : years >= OLD_YEARS;
 }
 
 static bool is_so(const struct checking *in, const struct condition *condition, size_t clause) {

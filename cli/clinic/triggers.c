@@ -59,8 +59,7 @@ static bool tells_time(const struct extraction *in, size_t start, size_t end) {
     for (size_t at = start; at < end; at++) {
         double days;
         size_t behind;
-        if (text.data[at] >= '0' && text.data[at] <= '9') return true;
-        if (duration_read(text, at, &days, &behind)) return true;
+        if (is_digit(text.data[at]) || duration_read(text, at, &days, &behind)) return true;
     }
     return false;
 }
@@ -296,8 +295,8 @@ static bool is_named_for_pain(const struct extraction *in, size_t term) {
     return length && length < name.length;
 }
 
-/* Complaints that hold a trigger in their own wording: "躺下就憋", "上下楼膝盖疼"; 空腹痛 may be told by its trigger
- * alone. */
+/* Complaints that hold a trigger in their own wording: "躺下就憋", "上下楼膝盖疼"; 空腹痛 may be told by its
+ * trigger alone. */
 static bool add_inner(const struct extraction *in) {
     const struct lexicon *lexicon = in->passage->lexicon;
     for (size_t i = 0; i < in->symptoms.count; i++) {
@@ -314,18 +313,19 @@ static bool add_inner(const struct extraction *in) {
     return true;
 }
 
-/* "得坐起来 喘": what a clause says first that the patient has to do makes better. Returns its end; `at` without one, SIZE_MAX when memory is
- * refused. */
+/* "得坐起来 喘": what a clause says first that the patient has to do makes better. Returns its end; `at` without
+ * one, SIZE_MAX when memory is refused. */
 static size_t add_need(const struct extraction *in, struct clause clause, size_t at) {
-    const struct lexicon *lexicon = in->passage->lexicon;
-    size_t need = starts_with_any(span_between(text_of(in), at, clause.end), lexicon->needs);
-    if (!need || at > clause.start) return at;
+    if (at > clause.start) return at;
+    size_t need = starts_with_any(span_between(text_of(in), at, clause.end), in->passage->lexicon->needs);
+    if (!need) return at;
     struct known known = next_known(in, false, at + need, clause.end);
     if (known.start != at + need || known.end == known.start || known.is_moment) return at;
     return add_one(in, true, known.name, known.start, known.end) ? known.end : SIZE_MAX;
 }
 
-/* "越走越疼", "越活动越轻". Returns the end of what makes so; `at` without one, SIZE_MAX when memory is refused. */
+/* "越走越疼", "越活动越轻". Returns the end of what makes so; `at` without one, SIZE_MAX when memory is
+ * refused. */
 static size_t add_growing(const struct extraction *in, struct clause clause, size_t at) {
     enum { LONGEST_BYTES = 15 };
     static const char GROWING[] = "越";
