@@ -7,8 +7,17 @@
 #include "array.h"
 #include "error.h"
 #include "file.h"
-#include "jsmn_strict.h"
 #include "utf8.h"
+
+/* Parent links keep jsmn linear: without them it searches backwards for the container at every comma. */
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#include <jsmn.h>
+#pragma GCC diagnostic pop
 
 static bool is_space(char c) {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';

@@ -1,9 +1,17 @@
 #include "cli/clinic/json_line.h"
 
-/* jansson keeps no positions; jsmn is nothing but positions. */
-#include "libyoutu/jsmn_strict.h"
-
 #include <stdlib.h>
+
+/* jansson keeps no positions; jsmn is nothing but positions. Set as in the library, of which the clinic includes
+ * nothing: parent links keep it linear. */
+#define JSMN_STATIC
+#define JSMN_STRICT
+#define JSMN_PARENT_LINKS
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#include <jsmn.h>
+#pragma GCC diagnostic pop
 
 struct tokens {
     struct span text;
