@@ -146,7 +146,9 @@ static bool is_counted(struct span text, size_t end) {
         if (starts_with_any(span_between(text, at, text.length),
                             (const char *const[]){",", "。", ";", " ", NULL}))
             return false;
-        if (quantity_read(text, at, &count) && skip_any(text, count.end, COUNTED) > count.end) return true;
+        if (!quantity_read(text, at, &count)) continue;
+        if (read_unit(text, count.end)) return false; /* "三天,一天七八次": of the next length */
+        if (skip_any(text, count.end, COUNTED) > count.end) return true;
     }
     return false;
 }

@@ -426,6 +426,25 @@ static void test_surroundings_of_a_complaint(void **state) {
     arena_free(&reading.arena);
 }
 
+/* A word of degree is the degree of a complaint, not of a change or of anything else. */
+static void test_severity_is_of_a_complaint(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *severity;
+    } CASES[] = {{"头有点疼", "轻"},
+                 {"肚子稍微有些难受", "轻"},
+                 {"右手没劲,吃了药稍微好点", NULL},
+                 {"停经50天,有点出血", NULL}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        print_message("%s\n", CASES[i].text);
+        read_text(&reading, CASES[i].text);
+        if (CASES[i].severity) assert_string_equal(reading.findings.severity, CASES[i].severity);
+        else assert_null(reading.findings.severity);
+        arena_free(&reading.arena);
+    }
+}
+
 static void test_triggers(void **state) {
     (void)state;
     static const struct {
@@ -531,6 +550,7 @@ int main(void) {
         cmocka_unit_test(test_ages_and_durations_are_told_apart),
         cmocka_unit_test(test_what_the_caller_knows_stays),
         cmocka_unit_test(test_surroundings_of_a_complaint),
+        cmocka_unit_test(test_severity_is_of_a_complaint),
         cmocka_unit_test(test_triggers),
         cmocka_unit_test(test_long_text_without_punctuation),
         cmocka_unit_test(test_text_is_checked),

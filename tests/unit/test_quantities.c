@@ -31,6 +31,8 @@ static void test_durations(void **state) {
     assert_days("俩礼拜", 14);
     assert_days("好几年", 4 * 365);
     assert_days("一天一夜", 1);
+    assert_days("三天一天七八次", 3);
+    assert_no_duration("2天拉了5回", "2天");
     assert_no_duration("一天比一天重", "一天");
     assert_no_duration("心跳一分钟54", "一分钟");
     assert_no_duration("睡三小时", "三小时");
