@@ -40,9 +40,11 @@ static struct clause clause_of(const struct judging *judging, size_t i) {
     return clause;
 }
 
-static size_t skip_back(const struct judging *judging, size_t start, size_t end, const char *const *words) {
-    size_t length;
-    while ((length = ends_with_any(text_of(judging, start, end), words))) end -= length;
+static size_t skip_back(const struct judging *judging, size_t start, size_t end,
+                        const struct wordlist *words) {
+    struct span text = plain_span(&judging->passage->plain);
+    size_t before;
+    while ((before = wordlist_before(words, text, start, end)) < end) end = before;
     return end;
 }
 
@@ -51,7 +53,7 @@ static size_t skip_fillers(const struct judging *judging, size_t start, size_t e
     const struct wordlist *parts = &judging->passage->lexicon->infixes.body_parts;
     struct span text = plain_span(&judging->passage->plain);
     for (size_t before; end > start; end = before) {
-        before = skip_back(judging, start, end, judging->scope->fillers);
+        before = skip_back(judging, start, end, &judging->scope->fillers);
         if (before == end) before = wordlist_before(parts, text, start, end);
         if (before == end || before < start) break;
     }
@@ -61,9 +63,9 @@ static size_t skip_fillers(const struct judging *judging, size_t start, size_t e
 /* A negation that ends at `end`: where it starts, or SIZE_MAX. A doubled one ("不是没有") does not count. */
 static size_t negation_before(const struct judging *judging, size_t start, size_t end, bool weak_too) {
     struct span text = plain_span(&judging->passage->plain);
-    size_t before = wordlist_before(&judging->scope->strong, text, start, end);
+    size_t before = wordlist_before(&judging->scope->strong_negations, text, start, end);
     if (weak_too) {
-        size_t weak = wordlist_before(&judging->scope->weak, text, start, end);
+        size_t weak = wordlist_before(&judging->scope->weak_negations, text, start, end);
         if (weak < before) before = weak;
     }
     if (before == end) return SIZE_MAX;
@@ -72,7 +74,8 @@ static size_t negation_before(const struct judging *judging, size_t start, size_
 
 /* The start of the list element that ends at `end`: behind the connector or clause start before it. */
 static size_t element_start(const struct judging *judging, size_t start, size_t end) {
-    while (end > start && !ends_with_any(text_of(judging, start, end), judging->scope->connectors)) end--;
+    struct span text = plain_span(&judging->passage->plain);
+    while (end > start && wordlist_before(&judging->scope->connectors, text, start, end) == end) end--;
     return end;
 }
 
@@ -96,15 +99,16 @@ static size_t negation_reaching(const struct judging *judging, size_t i, size_t 
 /* The start of the negation before a mention that denies it, directly or over a list; SIZE_MAX without one.
  */
 static size_t denied_from(const struct judging *judging, size_t i) {
+    struct span text = plain_span(&judging->passage->plain);
     size_t start = clause_of(judging, i).start;
-    size_t at = skip_back(judging, start, judging->mentions[i].start, judging->scope->adverbs);
+    size_t at = skip_back(judging, start, judging->mentions[i].start, &judging->scope->adverbs);
     size_t negation = negation_before(judging, start, at, true);
     if (negation != SIZE_MAX) return negation;
     size_t before = i > 0 ? judging->mentions[i - 1].end : 0;
     at = skip_fillers(judging, before > start ? before : start, at);
     if ((negation = negation_before(judging, start, at, true)) != SIZE_MAX) return negation;
     for (;;) {
-        size_t connector = ends_with_any(text_of(judging, start, at), judging->scope->connectors);
+        size_t connector = at - wordlist_before(&judging->scope->connectors, text, start, at);
         bool follows_finding = i > 0 && judging->mentions[i - 1].end == at;
         if (!connector && !follows_finding) return SIZE_MAX;
         size_t element = element_start(judging, start, at - connector);
@@ -124,8 +128,9 @@ static bool goes_on_denying(const struct judging *judging, size_t i) {
     if (i == 0 || mention->start != clause.start || !passage_goes_on(passage, mention->clause)) return false;
     const struct mention *before = &judging->mentions[i - 1];
     struct clause denying = passage->clauses[before->clause];
-    bool bare = mention->end == clause.end ||
-                starts_with_any(text_of(judging, mention->end, clause.end), judging->scope->connectors);
+    bool bare =
+        mention->end == clause.end ||
+        wordlist_match(&judging->scope->connectors, text_of(judging, mention->end, clause.end), 0).length;
     bool told = before->from_denying || contains_any(text_of(judging, denying.start, before->start), DENYING);
     return bare && told && before->clause + 1 == mention->clause && before->polarity == POLARITY_DENIED;
 }
@@ -136,7 +141,7 @@ static bool is_list(const struct judging *judging, size_t i, size_t end) {
     size_t at = judging->mentions[i].end;
     for (size_t next = i + 1; at < end;) {
         struct span rest = text_of(judging, at, end);
-        size_t skipped = starts_with_any(rest, judging->scope->connectors);
+        size_t skipped = wordlist_match(&judging->scope->connectors, rest, 0).length;
         if (next < judging->n_mentions && judging->mentions[next].start == at)
             skipped = judging->mentions[next++].end - at;
         if (!skipped) skipped = wordlist_match(&passage->lexicon->infixes.body_parts, rest, 0).length;
@@ -160,7 +165,7 @@ static size_t denied_until(const struct judging *judging, size_t i) {
         ends_with_any(text_of(judging, judging->mentions[i].end, end), judging->scope->absent_after);
     if (after == 0) return SIZE_MAX;
     size_t at =
-        skip_back(judging, judging->mentions[i].end, end - after, judging->scope->absent_after_fillers);
+        skip_back(judging, judging->mentions[i].end, end - after, &judging->scope->absent_after_fillers);
     return is_list(judging, i, at) ? end : SIZE_MAX;
 }
 
@@ -261,7 +266,7 @@ static void judge(const struct judging *judging, size_t i, struct mention *menti
         mention->from_denying = from == SIZE_MAX && until == SIZE_MAX && !mention->denied_inside;
     } else {
         mention->shown_start =
-            skip_back(judging, clause_of(judging, i).start, mention->start, judging->scope->adverbs);
+            skip_back(judging, clause_of(judging, i).start, mention->start, &judging->scope->adverbs);
     }
     /* A story between the part and its complaint is not quoted. */
     enum { LONGEST_QUOTED_BYTES = 60 };
@@ -283,22 +288,21 @@ struct collecting {
  * that colours. */
 static bool may_join(const struct collecting *in, size_t start, size_t at) {
     const struct scope *scope = &in->passage->lexicon->scope;
-    struct span text = plain_span(&in->passage->plain), before = span_between(text, start, at);
-    struct span rest = span_between(text, at, text.length);
-    if (starts_with_any(rest, scope->strong_negations) || starts_with_any(rest, scope->weak_negations))
+    struct span text = plain_span(&in->passage->plain);
+    if (wordlist_match(&scope->strong_negations, text, at).length ||
+        wordlist_match(&scope->weak_negations, text, at).length)
         return false;
-    if (at == start) return true;
-    return ends_with_any(before, scope->strong_negations) || ends_with_any(before, scope->weak_negations) ||
-           ends_with_any(before, scope->connectors) ||
-           wordlist_before(&in->list->infixes->words, before, 0, before.length) < before.length;
+    return at == start || wordlist_before(&scope->strong_negations, text, start, at) < at ||
+           wordlist_before(&scope->weak_negations, text, start, at) < at ||
+           wordlist_before(&scope->connectors, text, start, at) < at ||
+           wordlist_before(&in->list->infixes->words, text, start, at) < at;
 }
 
 /* 没尿 of "没尿频" is no finding: behind its negation a word goes on beyond it. */
 static bool hides_denied(const struct collecting *in, struct span text, size_t at, size_t length) {
     const struct scope *scope = &in->passage->lexicon->scope;
-    struct span rest = span_between(text, at, text.length);
-    size_t strong = starts_with_any(rest, scope->strong_negations);
-    size_t negation = longer(strong, starts_with_any(rest, scope->weak_negations));
+    size_t strong = wordlist_match(&scope->strong_negations, text, at).length;
+    size_t negation = longer(strong, wordlist_match(&scope->weak_negations, text, at).length);
     return negation && negation < length &&
            negation + infix_match(in->list, text, at + negation).length > length;
 }

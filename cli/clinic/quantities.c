@@ -215,6 +215,7 @@ bool onset_read(struct span text, size_t at, double *days, size_t *end) {
     static const char *const SINCE[] = {"起", "开始", NULL};
     enum { REACH_BYTES = 15 };
     size_t longest = 0;
+    if (at >= text.length || utf8_continues(text.data[at])) return false;
     for (size_t i = 0; i < sizeof POINTS / sizeof *POINTS; i++) {
         size_t length = span_word(span_between(text, at, text.length), POINTS[i].word), after = at + length;
         if (length <= longest) continue;

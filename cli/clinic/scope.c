@@ -3,23 +3,26 @@
 #include <stddef.h>
 
 #define LIST(name) \
-    { #name, offsetof(struct scope, name) }
+    { #name, false, offsetof(struct scope, name) }
+#define SEARCHED(name) \
+    { #name, true, offsetof(struct scope, name) }
 
 static const struct {
     const char *field;
+    bool searched; /* a word list; else an array of words */
     size_t offset;
 } LISTS[] = {
-    LIST(strong_negations),
-    LIST(weak_negations),
+    SEARCHED(strong_negations),
+    SEARCHED(weak_negations),
     LIST(undoing),
-    LIST(connectors),
-    LIST(fillers),
+    SEARCHED(connectors),
+    SEARCHED(fillers),
     LIST(list_ends),
-    LIST(adverbs),
+    SEARCHED(adverbs),
     LIST(doubtful_before),
     LIST(doubtful_negations),
     LIST(absent_after),
-    LIST(absent_after_fillers),
+    SEARCHED(absent_after_fillers),
     LIST(over_by_now),
     LIST(still_there_before),
     LIST(still_there_after),
@@ -90,12 +93,12 @@ static bool load_persons(struct scope *scope, const struct record *root, struct 
     return true;
 }
 
-static bool list_words(struct wordlist *list, const char *const *words, struct arena *arena,
+static bool list_words(struct wordlist *list, const struct strings *words, struct arena *arena,
                        struct failure *failure) {
     size_t term, other;
-    if (!wordlist_add_term(list, arena, "negation", &term)) return fail_memory(failure);
-    for (; *words; words++)
-        if (!wordlist_add_word(list, arena, term, *words)) return fail_memory(failure);
+    if (!wordlist_add_term(list, arena, "scope", &term)) return fail_memory(failure);
+    for (size_t i = 0; i < words->count; i++)
+        if (!wordlist_add_word(list, arena, term, words->items[i])) return fail_memory(failure);
     wordlist_sort(list, &other);
     return true;
 }
@@ -109,11 +112,14 @@ bool scope_load(struct scope *scope, struct arena *arena, struct span text, cons
     bool loaded = allow_fields(&root, failure) && load_persons(scope, &root, arena, failure);
     for (size_t i = 0; loaded && i < N_LISTS; i++) {
         struct strings words;
+        void *list = (char *)scope + LISTS[i].offset;
         loaded = record_strings(&root, LISTS[i].field, arena, &words, failure) &&
                  (words.count || record_refuse(&root, LISTS[i].field, "至少一个词", failure));
-        if (loaded) *(const char *const **)((char *)scope + LISTS[i].offset) = words.items;
+        if (!loaded) break;
+        if (LISTS[i].searched)
+            loaded = list_words(list, &words, arena, failure);
+        else
+            *(const char *const **)list = words.items;
     }
-    loaded = loaded && list_words(&scope->strong, scope->strong_negations, arena, failure) &&
-             list_words(&scope->weak, scope->weak_negations, arena, failure);
     return document_close(&document, loaded, failure);
 }

@@ -25,20 +25,20 @@ struct person_word {
     char sex; /* 'm', 'f' when the word tells, else 0 */
 };
 
-/* Owned by the arena it was loaded into. Every list ends with NULL. */
+/* Owned by the arena it was loaded into. What is looked for at every place of a text is a word list; the other
+ * lists end with NULL. */
 struct scope {
-    const char *const *strong_negations; /* run over a list: 否认发热、咳嗽 */
-    const char *const *weak_negations;   /* deny the next word alone: 不 */
-    struct wordlist strong, weak;        /* the same two, to be found before any place of a text */
+    struct wordlist strong_negations;   /* run over a list: 否认发热、咳嗽 */
+    struct wordlist weak_negations;     /* deny the next word alone: 不 */
+    struct wordlist connectors;         /* of a list */
+    struct wordlist fillers;            /* between a negation and what it denies */
+    struct wordlist adverbs;            /* part of a finding's wording */
     const char *const *undoing;         /* before a negation they undo it (不是没有) or ask (会不会) */
-    const char *const *connectors;      /* of a list */
-    const char *const *fillers;         /* between a negation and what it denies */
     const char *const *list_ends;       /* a new verb or subject ends a list of denied findings */
-    const char *const *adverbs;         /* part of a finding's wording */
     const char *const *doubtful_before; /* 好像, 可能: before a finding that is uncertain */
     const char *const *doubtful_negations; /* 不太, 不怎么: the finding is partly there */
     const char *const *absent_after;       /* deny what stands before them */
-    const char *const *absent_after_fillers;
+    struct wordlist absent_after_fillers;
     const char *const *over_by_now;        /* 好了, 不疼了 */
     const char *const *still_there_before; /* before one of over_by_now they undo it */
     const char *const *still_there_after;  /* behind it, too */

@@ -133,7 +133,8 @@ static struct known next_known(const struct extraction *in, bool better, size_t 
 static bool is_negated(const struct extraction *in, size_t start, size_t end) {
     const struct scope *scope = &in->passage->lexicon->scope;
     struct span text = span_between(text_of(in), start, end);
-    return contains_any(text, scope->strong_negations) || starts_with_any(text, scope->weak_negations);
+    return wordlist_within(&scope->strong_negations, text) ||
+           wordlist_match(&scope->weak_negations, text, 0).length;
 }
 
 static bool add_one(const struct extraction *in, bool better, const char *name, size_t start, size_t end) {

@@ -72,12 +72,37 @@ static size_t pair_at(struct span text, size_t at) {
     return first >> 4 == 0xE ? (first & 0xF) << 6 | (second & 0x3F) : WORD_STARTS;
 }
 
-static void note_starts(struct wordlist *list) {
-    size_t pair = 0, i = 0;
+/* The number of the character of three bytes whose first two are `pair`, at text[at..]. */
+static size_t character_of(size_t pair, struct span text, size_t at) {
+    return pair << 6 | (at + 2 < text.length ? (unsigned char)text.data[at + 2] & 0x3F : 0);
+}
+
+static void note_character(uint8_t *set, size_t character) {
+    set[character / 8] |= (uint8_t)(1U << character % 8);
+}
+
+static bool has_character(const uint8_t *set, size_t character) {
+    return set[character / 8] >> character % 8 & 1;
+}
+
+/* The number of the character of three bytes that ends at `end`; CHARACTERS for another. */
+static size_t last_character(struct span text, size_t end) {
+    size_t pair = end < 3 ? WORD_STARTS : pair_at(text, end - 3);
+    return pair == WORD_STARTS ? CHARACTERS : character_of(pair, text, end - 3);
+}
+
+static void note_characters(struct wordlist *list) {
+    size_t pair = 0;
+    uint32_t i = 0;
+    memset(list->begins, 0, sizeof list->begins);
+    memset(list->ends, 0, sizeof list->ends);
     for (; i < list->n_words; i++) {
-        size_t of_word = pair_at(list->words[i].text, 0);
-        if (of_word == WORD_STARTS && (unsigned char)list->words[i].text.data[0] < 0xE0) continue;
+        struct span word = list->words[i].text;
+        size_t of_word = pair_at(word, 0), last = last_character(word, word.length);
+        if (last < CHARACTERS) note_character(list->ends, last);
+        if (of_word == WORD_STARTS && (unsigned char)word.data[0] < 0xE0) continue;
         while (pair <= of_word) list->starts[pair++] = i;
+        if (of_word < WORD_STARTS) note_character(list->begins, character_of(of_word, word, 0));
     }
     while (pair <= WORD_STARTS) list->starts[pair++] = i;
 }
@@ -95,7 +120,7 @@ const struct word *wordlist_sort(struct wordlist *list, size_t *other) {
             return *other = words[i].term, before;
     }
     list->n_words = kept;
-    note_starts(list);
+    note_characters(list);
     return NULL;
 }
 
@@ -119,6 +144,7 @@ struct word_match wordlist_match(const struct wordlist *list, struct span text, 
     size_t low = 0, high = list->n_words, depth = 0, pair = pair_at(text, at);
     if (at < text.length && utf8_continues(text.data[at])) return longest;
     if (pair < WORD_STARTS) {
+        if (!has_character(list->begins, character_of(pair, text, at))) return longest;
         low = list->starts[pair];
         high = list->starts[pair + 1];
         depth = 2;
@@ -138,7 +164,15 @@ struct word_match wordlist_match(const struct wordlist *list, struct span text, 
 
 size_t wordlist_before(const struct wordlist *list, struct span text, size_t start, size_t end) {
     struct span before = span_between(text, 0, end);
+    size_t last = last_character(before, end);
+    if (last < CHARACTERS && !has_character(list->ends, last)) return end;
     for (size_t at = end - start > list->longest ? end - list->longest : start; at < end; at++)
         if (wordlist_match(list, before, at).length == end - at) return at;
     return end;
+}
+
+bool wordlist_within(const struct wordlist *list, struct span text) {
+    for (size_t at = 0; at < text.length; at++)
+        if (wordlist_match(list, text, at).length) return true;
+    return false;
 }

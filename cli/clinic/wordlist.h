@@ -1,7 +1,8 @@
 /* Terms and the words that express them, found in running text by longest match.
  *
- * The words are kept sorted: a binary search that narrows the list byte by byte walks it like a trie. The first two
- * bytes of a character of three, as nearly all words begin with, are looked up in a table. */
+ * The words are kept sorted: a binary search that narrows the list byte by byte walks it like a trie. Nearly all
+ * words begin with a character of three bytes: a set tells at once that none begins with this one, and the first
+ * two bytes are looked up in a table. */
 #ifndef CLINIC_WORDLIST_H
 #define CLINIC_WORDLIST_H
 
@@ -23,7 +24,10 @@ struct word_match {
 
 struct infixes;
 
-enum { WORD_STARTS = 16 * 64 }; /* pairs of the bytes 0xE0..0xEF and 0x80..0xBF */
+enum {
+    WORD_STARTS = 16 * 64,         /* pairs of the bytes 0xE0..0xEF and 0x80..0xBF */
+    CHARACTERS = WORD_STARTS * 64, /* of three bytes */
+};
 
 /* Zero-initialise; owned by the arena. A term is its index in `terms`. */
 struct wordlist {
@@ -32,8 +36,10 @@ struct wordlist {
     struct word *words;
     size_t n_words;
     size_t longest; /* bytes of the longest word, once sorted */
-    size_t
-        starts[WORD_STARTS + 1]; /* once sorted, the words that begin with pair i: [starts[i], starts[i+1]) */
+    /* Once sorted: the words that begin with pair i are [starts[i], starts[i+1]); bit c is set where a word begins, or
+     * ends, with character c. */
+    uint32_t starts[WORD_STARTS + 1];
+    uint8_t begins[CHARACTERS / 8], ends[CHARACTERS / 8];
     const struct infixes *infixes; /* that may divide its words (infix.h); NULL: none */
 };
 
@@ -65,5 +71,8 @@ struct word_match wordlist_match(const struct wordlist *list, struct span text, 
 
 /* The start of the longest word in text[start, end) that ends at `end`, or `end` when there is none. */
 size_t wordlist_before(const struct wordlist *list, struct span text, size_t start, size_t end);
+
+/* Whether a word stands anywhere in the text. */
+bool wordlist_within(const struct wordlist *list, struct span text);
 
 #endif
