@@ -79,8 +79,8 @@ no-cuda:
 # (Sanitizers do not reach into it.)
 all: $(if $(SAN),,$(if $(NVCC),cuda,no-cuda))
 
-# What is compiled in: knowledge base, templates.
-$B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/templates/*)
+# What is compiled in: rules, knowledge base, templates.
+$B/cli/clinic/embedded.o: $(wildcard cli/data/*.json cli/data/*.txt cli/data/templates/*)
 
 $B/youtu-diagnose: $(CLI_OBJ) $B/libyoutu.so
 	$(CC) $(CLI_OBJ) -o $@ $(LDFLAGS) -L$B -lyoutu -Wl,-rpath,'$$ORIGIN' -Wl,-rpath,$(LIBDIR) $(CLI_LIBS)

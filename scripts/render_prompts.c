@@ -3,7 +3,8 @@
  * {"department", "system", "user", "positive", "negative", "candidates": [{"name", "evidence", "against"}]}.
  * Without a department it is the proposed one.
  *
- * --words: instead, one object of all symptoms with the words that say them: {"发热": ["发烧", ...], ...}. */
+ * --words: instead, one object of all symptoms with the words that say them: {"发热": ["发烧", ...], ...}.
+ * --impression: instead, what the impression reads of each request: {"text", "signs": [...]}. */
 #include "cli/clinic/prompt.h"
 
 #include <jansson.h>
@@ -99,13 +100,38 @@ static bool print_words(const struct clinic *clinic, struct failure *failure) {
     return done;
 }
 
-static bool render_all(const struct clinic *clinic, struct failure *failure) {
+static bool print_view(const struct clinic *clinic, const json_t *request, struct failure *failure) {
+    const char *symptoms = string_of(request, "symptoms");
+    struct patient patient = patient_of(request);
+    struct arena arena = {0};
+    struct passage passage;
+    struct findings findings;
+    struct mentions mentions;
+    struct impression_view view = {0};
+    if (!symptoms) return fail(failure, STATUS_INPUT, "symptoms:缺少");
+    bool read = passage_open_for(&passage, &arena, span_of(symptoms), &clinic->lexicon, &patient) &&
+                findings_extract(&passage, &clinic->kb, &clinic->lexicon, &arena, &patient, &findings) &&
+                mentions_find(&passage, &clinic->lexicon.symptoms, &arena, &mentions) &&
+                impression_view(&passage, &mentions, &patient, 0, passage.plain.length, &arena, &view);
+    json_t *line = read ? json_pack("{s:s%, s:o}", "text", buffer_span(&view.text).data, view.text.length,
+                                    "signs", texts_of(&view.signs))
+                        : NULL;
+    bool done = line && json_dumpf(line, stdout, JSON_COMPACT) == 0 && putchar('\n') != EOF;
+    json_decref(line);
+    buffer_free(&view.text);
+    arena_free(&arena);
+    return done || fail(failure, STATUS_INTERNAL, "不能写出");
+}
+
+typedef bool (*answering)(const struct clinic *clinic, const json_t *request, struct failure *failure);
+
+static bool answer_all(const struct clinic *clinic, answering answer, struct failure *failure) {
     char *line = NULL;
     size_t capacity = 0;
     bool done = true;
     while (done && getline(&line, &capacity, stdin) >= 0) {
         json_t *request = json_loads(line, 0, NULL);
-        done = request ? render(clinic, request, failure) : fail(failure, STATUS_INPUT, "不是 JSON:%s", line);
+        done = request ? answer(clinic, request, failure) : fail(failure, STATUS_INPUT, "不是 JSON:%s", line);
         json_decref(request);
     }
     free(line);
@@ -115,9 +141,11 @@ static bool render_all(const struct clinic *clinic, struct failure *failure) {
 int main(int argc, char **argv) {
     struct clinic clinic;
     struct failure failure;
-    bool words = argc == 2 && strcmp(argv[1], "--words") == 0;
+    const char *what = argc == 2 ? argv[1] : "";
+    bool words = strcmp(what, "--words") == 0, impression = strcmp(what, "--impression") == 0;
     bool done = clinic_open(&clinic, NULL, NULL, &failure) &&
-                (words ? print_words(&clinic, &failure) : render_all(&clinic, &failure));
+                (words ? print_words(&clinic, &failure)
+                       : answer_all(&clinic, impression ? print_view : render, &failure));
     clinic_close(&clinic);
     if (!done) fprintf(stderr, "render-prompts: %s\n", failure.message);
     return done ? 0 : (int)failure.status;

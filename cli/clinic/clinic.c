@@ -86,10 +86,16 @@ static bool load_knowledge(struct clinic *clinic, const char *path, struct failu
                    failure);
 }
 
+/* Fitted, not written: a clinic has none of its own. */
+static bool load_impression(struct clinic *clinic, struct failure *failure) {
+    return impression_load(&clinic->impression, &clinic->arena, embedded_span(&EMBEDDED_IMPRESSION),
+                           EMBEDDED_IMPRESSION.name, failure);
+}
+
 bool clinic_open(struct clinic *clinic, const char *kb_path, const char *rules, struct failure *failure) {
     *clinic = (struct clinic){.rules = rules};
     return open_rules(rules, failure) && load_rules(clinic, rules, failure) &&
-           load_knowledge(clinic, kb_path, failure);
+           load_impression(clinic, failure) && load_knowledge(clinic, kb_path, failure);
 }
 
 void clinic_close(struct clinic *clinic) {

@@ -3,6 +3,7 @@
 #define CLINIC_CLINIC_H
 
 #include "cli/clinic/department.h"
+#include "cli/clinic/impression.h"
 #include "cli/clinic/kb.h"
 #include "cli/clinic/lexicon.h"
 #include "cli/clinic/redflags.h"
@@ -14,6 +15,7 @@ struct clinic {
     struct lexicon lexicon;
     struct kb kb; /* the clinic's own or the compiled-in one */
     struct redflags redflags;
+    struct impression impression;
     struct departments departments;
 };
 

@@ -15,6 +15,7 @@ EMBED(embedded_redflags, "cli/data/redflags.json");
 EMBED(embedded_lexicon, "cli/data/lexicon.json");
 EMBED(embedded_scope, "cli/data/scope.json");
 EMBED(embedded_departments, "cli/data/departments.json");
+EMBED(embedded_impression, "cli/data/impression.txt");
 EMBED(embedded_general, "cli/data/templates/全科.txt");
 EMBED(embedded_internal, "cli/data/templates/内科.txt");
 EMBED(embedded_surgery, "cli/data/templates/外科.txt");
@@ -35,6 +36,8 @@ const struct embedded_file EMBEDDED_LEXICON = {"lexicon.json(内置)", embedded_
 const struct embedded_file EMBEDDED_SCOPE = {"scope.json(内置)", embedded_scope_start, embedded_scope_end};
 const struct embedded_file EMBEDDED_DEPARTMENTS = {"departments.json(内置)", embedded_departments_start,
                                                    embedded_departments_end};
+const struct embedded_file EMBEDDED_IMPRESSION = {"impression.txt(内置)", embedded_impression_start,
+                                                  embedded_impression_end};
 
 const struct embedded_file EMBEDDED_TEMPLATES[] = {
     {"全科", embedded_general_start, embedded_general_end},

@@ -10,7 +10,7 @@ struct embedded_file {
 };
 
 extern const struct embedded_file EMBEDDED_KNOWLEDGE, EMBEDDED_REDFLAGS, EMBEDDED_LEXICON, EMBEDDED_SCOPE,
-    EMBEDDED_DEPARTMENTS;
+    EMBEDDED_DEPARTMENTS, EMBEDDED_IMPRESSION;
 
 /* Department templates; a name is the department's. */
 extern const struct embedded_file EMBEDDED_TEMPLATES[];

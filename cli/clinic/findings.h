@@ -27,6 +27,11 @@ enum { ADULT_YEARS = 14, OLD_YEARS = 65 };
 /* The age in years; NAN when unknown. */
 double patient_years(const struct patient *patient);
 
+/* passage_open for a patient of whom something is known: a text does not speak for a man when the patient is a woman,
+ * nor for a father when it is a child. */
+bool passage_open_for(struct passage *passage, struct arena *arena, struct span source,
+                      const struct lexicon *lexicon, const struct patient *patient);
+
 /* A symptom with the patient's own words for it. */
 struct finding {
     size_t symptom; /* term of the knowledge base's symptoms */

@@ -198,7 +198,8 @@ static bool is_of_earlier_times(const struct judging *judging, size_t i) {
     /* "三年前吃过一次药", not "三年前开始". */
     static const char *const YEARS_AGO[] = {"年前", NULL}, *const EVER[] = {"过", NULL};
     return contains_any(before, YEARS_AGO) && !contains_any(before, judging->scope->now_again) &&
-           (contains_any(before, EVER) || starts_with_any(after, EVER));
+           !contains_any(after, judging->scope->now_again) &&
+           (contains_any(before, EVER) || contains_any(after, EVER));
 }
 
 /* Where the patient is another, "我" is no subject in "我看他喘", nor 奶奶 in "奶奶发现电池少了". */

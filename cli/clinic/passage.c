@@ -150,8 +150,7 @@ static void find_patient(struct passage *passage, const struct wordlist *symptom
         size_t symptom = next_symptom(span_between(text, 0, clause.end), symptoms, clause.start);
         const struct person_mention *subject = passage_person(passage, clause.start, symptom);
         if (symptom == clause.end || !subject || subject->person != PERSON_SELF) continue;
-        passage->patient = PERSON_SELF;
-        passage->patient_sex = 0;
+        passage_speak_for_self(passage);
         return;
     }
 }
@@ -172,9 +171,15 @@ struct span passage_source(const struct passage *passage, size_t start, size_t e
 }
 
 void passage_speak_for_child(struct passage *passage) {
+    if (is_grown_kin(passage->patient)) passage_speak_for_self(passage);
     for (size_t i = 0; passage->patient == PERSON_SELF && i < passage->n_persons; i++) {
         if (passage->persons[i].person != PERSON_CHILD) continue;
         passage->patient = PERSON_CHILD;
         passage->patient_sex = passage->persons[i].sex;
     }
+}
+
+void passage_speak_for_self(struct passage *passage) {
+    passage->patient = PERSON_SELF;
+    passage->patient_sex = 0;
 }

@@ -48,6 +48,10 @@ bool passage_open(struct passage *passage, struct arena *arena, struct span sour
  * speaks for the child. To be called before the first mention is found. */
 void passage_speak_for_child(struct passage *passage);
 
+/* For a patient who cannot be the one that the text seemed to speak for: "我老公的叔叔中风了" of a woman. To be called
+ * before the first mention is found. */
+void passage_speak_for_self(struct passage *passage);
+
 /* Whether clause i goes on with the sentence of the clause before it. */
 bool passage_goes_on(const struct passage *passage, size_t i);
 

@@ -73,3 +73,15 @@ void complete_patient(const struct passage *passage, struct patient *patient) {
     if (patient->sex == SEX_UNKNOWN)
         patient->sex = patient->pregnancy == PREGNANCY_YES ? SEX_FEMALE : find_sex(passage);
 }
+
+bool passage_open_for(struct passage *passage, struct arena *arena, struct span source,
+                      const struct lexicon *lexicon, const struct patient *patient) {
+    if (!passage_open(passage, arena, source, lexicon)) return false;
+    enum sex told = passage->patient_sex == 'm'   ? SEX_MALE
+                    : passage->patient_sex == 'f' ? SEX_FEMALE
+                                                  : SEX_UNKNOWN;
+    if (told != SEX_UNKNOWN && patient->sex != SEX_UNKNOWN && told != patient->sex)
+        passage_speak_for_self(passage);
+    if (patient_years(patient) < ADULT_YEARS) passage_speak_for_child(passage);
+    return true;
+}

@@ -1,5 +1,7 @@
 #include "cli/clinic/quantities.h"
 
+#include <ctype.h>
+
 /* ---- numbers */
 
 static bool has(struct span text, size_t at, const char *word) {
@@ -119,6 +121,7 @@ static const struct unit {
              {"刻钟", 1.0 / 96},
              {"小时", 1.0 / 24},
              {"钟头", 1.0 / 24},
+             {"钟", 1.0 / 24},
              {"天", 1},
              {"日", 1},
              {"晚上", 1},
@@ -129,11 +132,21 @@ static const struct unit {
              {"礼拜", 7},
              {"月", 30},
              {"季度", 90},
-             {"年", 365}};
+             {"年", 365},
+             {"d", 1},
+             {"h", 1.0 / 24},
+             {"w", 7}};
 
 static const struct unit *read_unit(struct span text, size_t at) {
-    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++)
-        if (has(text, at, UNITS[i].word)) return &UNITS[i];
+    static const char *const PICTURES[] = {"彩", "超", NULL};
+    for (size_t i = 0; i < sizeof UNITS / sizeof *UNITS; i++) {
+        size_t length = span_word(span_between(text, at, text.length), UNITS[i].word);
+        /* "3d", not "3dB" or "2D彩超". */
+        bool goes_on =
+            length == 1 && at + 1 < text.length &&
+            (isalnum((unsigned char)text.data[at + 1]) || skip_any(text, at + 1, PICTURES) > at + 1);
+        if (length && !goes_on) return &UNITS[i];
+    }
     return NULL;
 }
 
@@ -155,8 +168,8 @@ static bool is_counted(struct span text, size_t end) {
 
 /* "一天比一天重", "一天两大壶", "一分钟54". */
 static bool is_one_of_many(struct span text, double value, const struct unit *unit, size_t end) {
-    static const char *const COMPARED[] = {"比一", "就", "都", "只", "才", "要",
-                                           "拉",   "尿", "吃", "喝", NULL};
+    static const char *const COMPARED[] = {"比一", "就", "都", "只", "才", "要", "拉", "尿",
+                                           "吃",   "喝", "站", "坐", "睡", "干", "能", NULL};
     static const char *const WHOLE[] = {"一夜", "一宿", "一晚", "半", NULL};
     struct quantity number;
     if (value != 1 || unit->days > 1 || skip_any(text, end, WHOLE) > end) return false;
@@ -174,12 +187,14 @@ static bool is_length_of_part(struct span text, const struct unit *unit, size_t 
     return briefly || (in_a_day && (ends_before(text, at, BEFORE) || skip_any(text, end, BEHIND) > end));
 }
 
-/* "第五天" of the complaint, not of the cycle or after a birth. */
+/* "第五天" of the complaint, not of the cycle or after a birth, nor the day after: "第二天就没事了". */
 static bool is_day_of_other_count(struct span text, size_t at, const struct unit *unit) {
     static const char *const ORDINAL[] = {"第", NULL};
     static const char *const COUNTS[] = {"产后", "月经", "周期", "孕", "妊娠", "来月经", "经期", NULL};
-    size_t length = ends_with_any(span_between(text, 0, at), ORDINAL);
-    return length && (strcmp(unit->word, "天") != 0 || ends_before(text, at - length, COUNTS));
+    static const char *const STOPS[] = {",", "。", ";", ":", "!", "?", " ", "\n", NULL};
+    size_t length = ends_with_any(span_between(text, 0, at), ORDINAL), start = at - length;
+    return length && (strcmp(unit->word, "天") != 0 || ends_before(text, start, COUNTS) || start == 0 ||
+                      ends_before(text, start, STOPS));
 }
 
 /* Spoken lengths that hold no number. */
@@ -208,7 +223,8 @@ bool onset_read(struct span text, size_t at, double *days, size_t *end) {
                   {"前儿", 2, false},        {"昨天夜里", 0.5, false},   {"昨天半夜", 0.5, false},
                   {"昨天晚上", 0.5, false},  {"昨天后半夜", 0.5, false}, {"昨天傍晚", 0.75, false},
                   {"昨天下午", 0.75, false}, {"昨晚", 0.5, false},       {"昨夜", 0.5, false},
-                  {"昨儿晚上", 0.5, false},  {"昨儿夜里", 0.5, false},   {"昨天", 1, false},
+                  {"昨儿晚上", 0.5, false},  {"昨儿夜里", 0.5, false},   {"昨儿后半夜", 0.5, false},
+                  {"昨儿半夜", 0.5, false},  {"前个儿", 2, false},       {"昨天", 1, false},
                   {"昨日", 1, false},        {"昨儿", 1, false},         {"昨起", 1, false},
                   {"上周", 7, true},         {"上礼拜", 7, true},        {"上个礼拜", 7, true},
                   {"上星期", 7, true},       {"上个星期", 7, true},      {"上个月", 30, true}};
@@ -230,7 +246,7 @@ bool onset_read(struct span text, size_t at, double *days, size_t *end) {
 
 bool duration_read(struct span text, size_t at, double *days, size_t *end) {
     static const char *const NOT_LASTING[] = {"每",   "隔",   "孕", "妊娠", "月", "年",
-                                              "每次", "周岁", "+",  "身高", NULL};
+                                              "每次", "周岁", "+",  "身高", "q",  NULL};
     static const char *const MORE[] = {"多", "来", "余", NULL};
     static const char *const AFTER_UNIT[] = {"多", "余", "来", "左右", NULL};
     static const char *const PIECE[] = {"个", "整", NULL};
@@ -242,12 +258,15 @@ bool duration_read(struct span text, size_t at, double *days, size_t *end) {
     size_t piece = skip_any(text, next, PIECE);
     bool half = has(text, piece, "半");
     size_t unit_at = skip_any(text, half ? piece + strlen("半") : piece, MORE);
-    const struct unit *unit = read_unit(text, unit_at);
+    const struct unit *unit = unit_at < text.length ? read_unit(text, unit_at) : NULL;
     if (!unit) return false;
-    bool calendar = quantity.value > 1900 && strcmp(unit->word, "年") == 0;
-    /* "3月" is March; "3个月" and "三余月" are durations. */
-    if (calendar || (strcmp(unit->word, "月") == 0 && unit_at == quantity.end)) return false;
     size_t after = unit_at + strlen(unit->word);
+    bool calendar = quantity.value > 1900 && strcmp(unit->word, "年") == 0;
+    /* "3月" is March; "3个月", "3月余" and "近3月" are durations. */
+    bool month = strcmp(unit->word, "月") == 0 && unit_at == quantity.end &&
+                 skip_any(text, after, MORE) == after &&
+                 !ends_before(text, at, (const char *const[]){"近", NULL});
+    if (calendar || month) return false;
     bool half_more = has(text, after, "半") && !has(text, after, "半夜");
     after = skip_any(text, half_more ? after + strlen("半") : after, AFTER_UNIT);
     if (is_counted(text, after) || is_one_of_many(text, quantity.value, unit, after) ||

@@ -63,14 +63,15 @@ bool report_begin(struct report *report, const struct clinic *clinic, const stru
     report->id = new_uuid(arena);
     report->created = local_time(arena);
     struct passage passage;
-    if (!report->id || !report->created || !passage_open(&passage, arena, input, &clinic->lexicon))
+    if (!report->id || !report->created ||
+        !passage_open_for(&passage, arena, input, &clinic->lexicon, &report->patient))
         return fail_memory(failure);
-    if (patient_years(&report->patient) < ADULT_YEARS) passage_speak_for_child(&passage);
     if (!findings_extract(&passage, &clinic->kb, &clinic->lexicon, arena, &report->patient,
                           &report->findings) ||
         !chart_divide(&passage, &report->findings, arena, &report->chart) ||
         !redflags_check(&clinic->redflags, &passage, &report->patient, &report->findings, arena,
                         &report->warnings) ||
+        !impression_check(&clinic->impression, &passage, &report->patient, arena, &report->warnings) ||
         !differential_rank(&clinic->kb, &report->patient, &report->findings, department, arena,
                            &report->candidates) ||
         !dangers_find(&report->candidates, &report->warnings, arena, &report->must_not_miss) ||

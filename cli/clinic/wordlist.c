@@ -138,28 +138,49 @@ static size_t first_with_byte(const struct word *words, size_t low, size_t high,
     return low;
 }
 
-struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at) {
+/* On the way through the words that a text may begin with: words[low, high) share its first `depth` bytes. */
+struct walk {
+    size_t low, high, depth;
+};
+
+static struct walk begin_walk(const struct wordlist *list, struct span text, size_t at) {
+    size_t pair = pair_at(text, at);
+    if (at < text.length && utf8_continues(text.data[at])) return (struct walk){0};
+    if (pair == WORD_STARTS) return (struct walk){0, list->n_words, 0};
+    if (!has_character(list->begins, character_of(pair, text, at))) return (struct walk){0};
+    return (struct walk){list->starts[pair], list->starts[pair + 1], 2};
+}
+
+/* The next longer word; length 0: none. */
+static struct word_match next_word(const struct wordlist *list, struct span text, size_t at,
+                                   struct walk *walk) {
     const struct word *words = list->words;
-    struct word_match longest = {0};
-    size_t low = 0, high = list->n_words, depth = 0, pair = pair_at(text, at);
-    if (at < text.length && utf8_continues(text.data[at])) return longest;
-    if (pair < WORD_STARTS) {
-        if (!has_character(list->begins, character_of(pair, text, at))) return longest;
-        low = list->starts[pair];
-        high = list->starts[pair + 1];
-        depth = 2;
-    }
-    for (; low < high && at + depth < text.length; depth++) {
-        unsigned byte = (unsigned char)text.data[at + depth];
-        low = first_with_byte(words, low, high, depth, byte);
-        high = first_with_byte(words, low, high, depth, byte + 1);
+    while (walk->low < walk->high && at + walk->depth < text.length) {
+        unsigned byte = (unsigned char)text.data[at + walk->depth];
+        walk->low = first_with_byte(words, walk->low, walk->high, walk->depth, byte);
+        walk->high = first_with_byte(words, walk->low, walk->high, walk->depth, byte + 1);
+        walk->depth++;
+        if (walk->low == walk->high || words[walk->low].text.length != walk->depth) continue;
         /* A word that ends here sorts before those that go on. */
-        if (low < high && words[low].text.length == depth + 1) {
-            longest = (struct word_match){depth + 1, words[low].term, words[low].denies};
-            low++;
-        }
+        const struct word *word = &words[walk->low++];
+        return (struct word_match){walk->depth, word->term, word->denies};
     }
+    return (struct word_match){0};
+}
+
+struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at) {
+    struct walk walk = begin_walk(list, text, at);
+    struct word_match longest = {0}, next;
+    while ((next = next_word(list, text, at, &walk)).length) longest = next;
     return longest;
+}
+
+size_t wordlist_all(const struct wordlist *list, struct span text, size_t at, struct word_match *found,
+                    size_t most) {
+    struct walk walk = begin_walk(list, text, at);
+    size_t count = 0;
+    while (count < most && (found[count] = next_word(list, text, at, &walk)).length) count++;
+    return count;
 }
 
 size_t wordlist_before(const struct wordlist *list, struct span text, size_t start, size_t end) {

@@ -69,6 +69,10 @@ const struct word *wordlist_sort(struct wordlist *list, size_t *other);
 /* The longest word that stands at text[at..]. */
 struct word_match wordlist_match(const struct wordlist *list, struct span text, size_t at);
 
+/* All words that stand there, the shortest first, `most` at the most: how many. */
+size_t wordlist_all(const struct wordlist *list, struct span text, size_t at, struct word_match *found,
+                    size_t most);
+
 /* The start of the longest word in text[start, end) that ends at `end`, or `end` when there is none. */
 size_t wordlist_before(const struct wordlist *list, struct span text, size_t start, size_t end);
 
