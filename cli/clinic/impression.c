@@ -12,18 +12,35 @@ enum {
 
 /* ---- loading */
 
-/* The number at *at, which it moves behind it: digits with a sign, in hundredths. */
-static bool read_hundredths(const char **at, double *value) {
+enum { SCHEMA_LINE = 1, CALM_LINE, URGENT_LINE, EMERGENCY_LINE };
+
+/* The number at *at, which it moves behind it: digits with a sign. */
+static bool read_number(const char **at, double *value) {
+    enum { LARGEST = 1000000 };
     char *end;
     long number = strtol(*at, &end, 10);
-    if (end == *at || labs(number) > 1000000) return false;
-    *value = (double)number / 100;
+    if (end == *at || labs(number) > LARGEST) return false;
+    *value = (double)number;
     *at = end;
     return true;
 }
 
+static bool read_hundredths(const char **at, double *value) {
+    if (!read_number(at, value)) return false;
+    *value /= 100;
+    return true;
+}
+
 static bool refuse_line(const char *source, size_t line, const char *expected, struct failure *failure) {
-    return fail(failure, STATUS_INPUT, "%s:第 %zu 行:应为%s", source, line, expected);
+    return fail(failure, STATUS_INPUT, "%s:第 %zu 行:应为 %s", source, line, expected);
+}
+
+/* "calm 60". */
+static bool read_calm(struct impression *impression, struct span line) {
+    size_t length = span_word(line, "calm ");
+    const char *at = line.data + length;
+    return length && read_number(&at, &impression->calm) && at == line.data + line.length &&
+           impression->calm >= 0;
 }
 
 /* "urgent -120 45". */
@@ -67,13 +84,15 @@ bool impression_load(struct impression *impression, struct arena *arena, struct 
         struct span line = span_between(text, at, end);
         bool refused = false;
         at = end + 1;
-        if (number == 1 && !span_is(line, "youtu.impression/1"))
-            return refuse_line(source, number, " youtu.impression/1", failure);
-        if (number == 2 && !read_level(impression, IMPRESSION_URGENT, line))
-            return refuse_line(source, number, " urgent BIAS FROM", failure);
-        if (number == 3 && !read_level(impression, IMPRESSION_EMERGENCY, line))
-            return refuse_line(source, number, " emergency BIAS FROM", failure);
-        if (number > 3 && !add_feature(impression, arena, line, &refused))
+        if (number == SCHEMA_LINE && !span_is(line, "youtu.impression/1"))
+            return refuse_line(source, number, "youtu.impression/1", failure);
+        if (number == CALM_LINE && !read_calm(impression, line))
+            return refuse_line(source, number, "calm N", failure);
+        if (number == URGENT_LINE && !read_level(impression, IMPRESSION_URGENT, line))
+            return refuse_line(source, number, "urgent BIAS FROM", failure);
+        if (number == EMERGENCY_LINE && !read_level(impression, IMPRESSION_EMERGENCY, line))
+            return refuse_line(source, number, "emergency BIAS FROM", failure);
+        if (number > EMERGENCY_LINE && !add_feature(impression, arena, line, &refused))
             return refused ? refuse_line(source, number, "特征、制表符和两个整数", failure)
                            : fail_memory(failure);
     }
@@ -163,7 +182,7 @@ static bool score(const struct impression *impression, const struct passage *pas
     bool read = impression_view(passage, symptoms, patient, start, end, arena, &view) && in.seen;
     if (read) count_view(&in, &view);
     for (int level = 0; level < N_IMPRESSIONS; level++)
-        scores[level] = impression->bias[level] + (in.n_seen ? in.sums[level] / sqrt((double)in.n_seen) : 0);
+        scores[level] = impression->bias[level] + in.sums[level] / sqrt(impression->calm + (double)in.n_seen);
     buffer_free(&view.text);
     return read;
 }

@@ -4,9 +4,10 @@
  * may raise the urgency that the rules find and never lowers it. A telling is read in stretches of whole sentences,
  * about as long as those it was fitted to; of each,
  *
- *   score = bias + (sum of the weights of its features) / sqrt(number of its features)
+ *   score = bias + (sum of the weights of its features) / sqrt(calm + number of its features)
  *
- * over the features that have a weight and occur in it, each counted once, however often it stands there:
+ * over the features that have a weight and occur in it, each counted once, however often it stands there (calm keeps
+ * a few words alone from being an alarm):
  *
  *   one to four characters in a row of the plain text, where what is denied, over, supposed or another person's is a
  *   single '#'; symptoms present ("P" and the name) and denied ("N" and the name); the patient's age ("A" and a band).
@@ -29,12 +30,13 @@ struct impression_weight {
 struct impression {
     struct wordlist features;
     struct impression_weight *weights; /* [features.n_terms] */
+    double calm;
     double bias[N_IMPRESSIONS];
     double from[N_IMPRESSIONS]; /* the score from which it warns */
 };
 
-/* Reads weights of schema youtu.impression/1: the schema's name, "urgent BIAS FROM", "emergency BIAS FROM", then a line
- * for each feature: it, a tab, its two weights; all numbers in hundredths. text: ends with a NUL behind its last byte. */
+/* Reads weights of schema youtu.impression/1: the schema's name, "calm N", "urgent BIAS FROM", "emergency BIAS
+ * FROM", then a line for each feature: it, a tab, its two weights; the numbers behind calm's in hundredths. text: ends with a NUL behind its last byte. */
 bool impression_load(struct impression *impression, struct arena *arena, struct span text, const char *source,
                      struct failure *failure);
 
