@@ -134,6 +134,11 @@ static size_t next_symptom(struct span text, const struct wordlist *symptoms, si
     return from;
 }
 
+static void be_self(struct passage *passage) {
+    passage->patient = PERSON_SELF;
+    passage->patient_sex = 0;
+}
+
 /* The patient is the last person named before the first symptom ("帮我妈问一下,头痛三天"), unless that is a
  * stranger and the speaker has symptoms too ("同事咳嗽,我也咳嗽了"). */
 static void find_patient(struct passage *passage, const struct wordlist *symptoms) {
@@ -150,7 +155,7 @@ static void find_patient(struct passage *passage, const struct wordlist *symptom
         size_t symptom = next_symptom(span_between(text, 0, clause.end), symptoms, clause.start);
         const struct person_mention *subject = passage_person(passage, clause.start, symptom);
         if (symptom == clause.end || !subject || subject->person != PERSON_SELF) continue;
-        passage_speak_for_self(passage);
+        be_self(passage);
         return;
     }
 }
@@ -171,15 +176,17 @@ struct span passage_source(const struct passage *passage, size_t start, size_t e
 }
 
 void passage_speak_for_child(struct passage *passage) {
-    if (is_grown_kin(passage->patient)) passage_speak_for_self(passage);
-    for (size_t i = 0; passage->patient == PERSON_SELF && i < passage->n_persons; i++) {
+    if (passage->patient != PERSON_SELF && !is_grown_kin(passage->patient)) return;
+    for (size_t i = 0; i < passage->n_persons; i++) {
         if (passage->persons[i].person != PERSON_CHILD) continue;
         passage->patient = PERSON_CHILD;
         passage->patient_sex = passage->persons[i].sex;
+        return;
     }
 }
 
 void passage_speak_for_self(struct passage *passage) {
-    passage->patient = PERSON_SELF;
-    passage->patient_sex = 0;
+    size_t i = 0;
+    while (i < passage->n_persons && passage->persons[i].person != PERSON_SELF) i++;
+    if (i < passage->n_persons) be_self(passage);
 }

@@ -44,12 +44,13 @@ struct passage {
 bool passage_open(struct passage *passage, struct arena *arena, struct span source,
                   const struct lexicon *lexicon);
 
-/* For a patient whose age is known to be a child's: a text that names a child and does not say whom it speaks for
- * speaks for the child. To be called before the first mention is found. */
+/* What is known of the patient besides may say that a text does not speak for whom it seems to; to be called before
+ * the first mention is found. For a child: the child that it names, when it seems to speak for the speaker or for one
+ * of the family. */
 void passage_speak_for_child(struct passage *passage);
 
-/* For a patient who cannot be the one that the text seemed to speak for: "我老公的叔叔中风了" of a woman. To be called
- * before the first mention is found. */
+/* For one who cannot be the person that it names ("我老公的叔叔中风了" of a woman): the speaker, when the text names
+ * itself; else as it was ("奶奶带着从床上掉下来" of a boy). */
 void passage_speak_for_self(struct passage *passage);
 
 /* Whether clause i goes on with the sentence of the clause before it. */
