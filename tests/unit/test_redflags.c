@@ -54,7 +54,7 @@ static void test_texts_fire_their_rules(void **state) {
         {"血氧89%,咳嗽", "DY1 DY10", URGENCY_EMERGENCY},
         {"血氧97%,咳嗽", "", URGENCY_ROUTINE},
         {"被狗咬了一口", "TR1", URGENCY_URGENT},
-        {"活着没意思,不想活了", "PS1", URGENCY_EMERGENCY},
+        {"活着没意思,不想活了", "PS1 PS7", URGENCY_EMERGENCY},
         {"咳嗽三周,午后低热,盗汗", "CO1", URGENCY_URGENT},
         {"咳嗽三天,盗汗", "", URGENCY_ROUTINE},
     };
