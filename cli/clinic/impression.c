@@ -173,7 +173,7 @@ static void count_view(struct scoring *in, const struct impression_view *view) {
     }
 }
 
-/* The scores of a stretch; *sum, when it is asked for: of one level before the division. false: memory refused. */
+/* The scores of a stretch. false: memory refused. */
 static bool score(const struct impression *impression, const struct passage *passage,
                   const struct mentions *symptoms, const struct patient *patient, size_t start, size_t end,
                   struct arena *arena, double scores[N_IMPRESSIONS]) {
@@ -181,8 +181,9 @@ static bool score(const struct impression *impression, const struct passage *pas
     struct scoring in = {.impression = impression, .seen = arena_new(arena, impression->features.n_terms)};
     bool read = impression_view(passage, symptoms, patient, start, end, arena, &view) && in.seen;
     if (read) count_view(&in, &view);
+    double features = impression->calm + (double)in.n_seen;
     for (int level = 0; level < N_IMPRESSIONS; level++)
-        scores[level] = impression->bias[level] + in.sums[level] / sqrt(impression->calm + (double)in.n_seen);
+        scores[level] = impression->bias[level] + (features > 0 ? in.sums[level] / sqrt(features) : 0);
     buffer_free(&view.text);
     return read;
 }
