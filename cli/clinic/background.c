@@ -84,9 +84,12 @@ static bool is_disowned(const struct extraction *in, const struct mention *menti
                                            "姑姑", "姨妈", "表哥", "表姐", "表弟", "表妹", "堂哥",
                                            "堂弟", "亲戚", "邻居", "隔壁", "家族", "家里", "祖上",
                                            "室友", "同事", "一屋", NULL};
+    /* A doctor's "父高血压". */
+    static const char *const KIN[] = {"父", "母", "父母", "兄", "弟", "姐", "妹", NULL};
+    struct span before = before_mention(in, mention);
     return starts_with_any(behind_mention(in, mention), DENIED) ||
-           ends_with_any(before_mention(in, mention), DOUBTED) ||
-           contains_any(before_mention(in, mention), ANOTHERS);
+           (before.length && starts_with_any(before, KIN) == before.length) ||
+           ends_with_any(before, DOUBTED) || contains_any(before, ANOTHERS);
 }
 
 static bool is_own(enum polarity polarity) {
@@ -158,8 +161,8 @@ static bool add_history(const struct extraction *in, const struct kb *kb, const 
 
 /* ---- medicines and allergies */
 
-static const char *const ALLERGIC[] = {"过敏",     "皮试阳性", "皮试(+)", "皮试+",
-                                       "起过红疹", "起过疹",   "起疹子",  NULL};
+static const char *const ALLERGIC[] = {"过敏", "皮试阳性", "皮试(+)", "皮试+",  "皮试过不去", "皮试没过",
+                                       "敏感", "起过红疹", "起过疹",  "起疹子", NULL};
 static const char *const NOT_ALLERGIC[] = {"不过敏", "没过敏", "没有过敏", "无过敏",   "未过敏",
                                            "过敏性", "过敏原", "抗过敏",   "不算过敏", NULL};
 
@@ -177,7 +180,7 @@ static bool is_listed_as_allergy(const struct extraction *in, const struct menti
            ends_with_any(text_between(in, clause.start, clause.end), OPENING);
 }
 
-/* "没吃降压药", "忘带胰岛素", "避孕药没吃". */
+/* "没吃降压药", "忘带胰岛素", "避孕药没吃"; "吃了布洛芬没用" was taken. */
 static bool is_not_taken(const struct extraction *in, const struct mention *mention) {
     static const char *const NOT_TAKING[] = {
         "没吃",   "没用",     "没打",   "没有吃", "没有用", "未服",     "没服",   "不吃",   "未用",
@@ -185,9 +188,14 @@ static bool is_not_taken(const struct extraction *in, const struct mention *ment
         "没有服", "可不可以", "该不该", "没敢用", "没开",   "忌",       NULL};
     static const char *const NOT_TAKEN[] = {"没吃",   "没敢吃", "没用",   "没打", "不吃",
                                             "没再吃", "都没吃", "也没吃", "早停", NULL};
-    return contains_any(before_mention(in, mention), NOT_TAKING) ||
-           (starts_with_any(behind_mention(in, mention), NOT_TAKEN) &&
-            !starts_with_any(behind_mention(in, mention), (const char *const[]){"没用药", NULL}));
+    static const char *const TAKING[] = {"吃", "服", "喝", "打", "贴", "抹", "擦", "涂",
+                                         "滴", "喷", "塞", "含", "输", "吊", "用", NULL};
+    struct span before = before_mention(in, mention), behind = behind_mention(in, mention);
+    if (contains_any(before, NOT_TAKING)) return true;
+    bool of_no_use =
+        starts_with_any(behind, (const char *const[]){"没用", NULL}) && contains_any(before, TAKING);
+    return starts_with_any(behind, NOT_TAKEN) && !of_no_use &&
+           !starts_with_any(behind, (const char *const[]){"没用药", NULL});
 }
 
 /* "降压药硝苯地平", "镇痛药是塞来昔布": a class before the drug itself. */

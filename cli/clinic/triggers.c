@@ -164,16 +164,18 @@ static bool is_complaint_itself(const struct extraction *in, const struct known 
 }
 
 /* One element of a list: in the patient's words when it is short and holds one trigger, else trigger by
- * trigger. told_to: how far what is told with it reaches. */
+ * trigger. told_to: how far what is told with it reaches. listed: it has others beside it, so that it is a trigger
+ * though the lexicon does not know it and no link tells. */
 static bool add_element(const struct extraction *in, const struct change *change, size_t start, size_t end,
-                        size_t told_to) {
+                        size_t told_to, bool listed) {
     bool better = change->kind == CHANGE_BETTER;
     bool once = contains_any(span_between(text_of(in), start, told_to), in->passage->lexicon->never_triggers);
     trim(in, &start, &end);
     if (start >= end || (once && !better) || is_negated(in, start, end)) return true;
     struct known first = next_known(in, better, start, end);
     if (first.start == first.end) {
-        bool taken = change->is_told && (better || change->is_linked) && can_be_unknown(in, start, end);
+        bool taken =
+            change->is_told && (better || change->is_linked || listed) && can_be_unknown(in, start, end);
         return !taken || add_one(in, better, NULL, start, end);
     }
     struct known second = next_known(in, better, first.end, end);
@@ -195,11 +197,11 @@ static bool add_list(const struct extraction *in, const struct change *change, s
     size_t from = start;
     for (size_t at = start; at < end;) {
         size_t length = starts_with_any(span_between(text_of(in), at, end), BETWEEN);
-        if (length && !add_element(in, change, from, at, at)) return false;
+        if (length && !add_element(in, change, from, at, at, true)) return false;
         at += length ? length : 1;
         if (length) from = at;
     }
-    return add_element(in, change, from, end, change->start == end ? change->end : end);
+    return add_element(in, change, from, end, change->start == end ? change->end : end, from > start);
 }
 
 /* Whether a finding is a trigger with a link: 咳嗽时, 喝酒后. */
