@@ -116,10 +116,22 @@ static bool is_told_as_present(const struct mention *mention) {
     return mention->polarity == POLARITY_PRESENT || mention->polarity == POLARITY_UNCERTAIN;
 }
 
+enum { BLOT = '#' };
+
+/* A part of the text, whose own '#' are no blots. */
+static void append_text(struct buffer *out, struct span part) {
+    for (size_t at = 0, end; at < part.length; at = end + 1) {
+        const char *mark = memchr(part.data + at, BLOT, part.length - at);
+        end = mark ? (size_t)(mark - part.data) : part.length;
+        buffer_append(out, part.data + at, end - at);
+        if (mark) buffer_put(out, " ");
+    }
+}
+
 bool impression_view(const struct passage *passage, const struct mentions *symptoms,
                      const struct patient *patient, size_t start, size_t end, struct arena *arena,
                      struct impression_view *view) {
-    static const char BLOT[] = "#";
+    static const char BLOTTED[] = {BLOT};
     const struct wordlist *list = &passage->lexicon->symptoms;
     struct span text = plain_span(&passage->plain);
     size_t at = start;
@@ -131,11 +143,11 @@ bool impression_view(const struct passage *passage, const struct mentions *sympt
         const char *sign = arena_format(arena, "%c%s", present ? 'P' : 'N', list->terms[mention->term]);
         if ((present || denied) && (!sign || !strings_add(&view->signs, arena, sign))) return false;
         if (present || mention->shown_end <= at) continue;
-        if (mention->shown_start > at) buffer_append(&view->text, text.data + at, mention->shown_start - at);
-        buffer_put(&view->text, BLOT);
+        if (mention->shown_start > at) append_text(&view->text, span_between(text, at, mention->shown_start));
+        buffer_append(&view->text, BLOTTED, sizeof BLOTTED);
         at = mention->shown_end;
     }
-    if (end > at) buffer_append(&view->text, text.data + at, end - at);
+    if (end > at) append_text(&view->text, span_between(text, at, end));
     const char *age = isnan(patient_years(patient)) ? NULL : age_sign(patient, arena);
     return !view->text.failed &&
            (isnan(patient_years(patient)) || (age && strings_add(&view->signs, arena, age)));
