@@ -45,7 +45,7 @@ def told():
 
 def test_unknown_words_rarely_hide_an_emergency(told):
     assert told("emergency", 2, 2) >= 0.8
-    assert told("emergency", 0, 0) <= 0.07
+    assert told("emergency", 0, 0) <= 0.08
 
 
 def test_what_can_wait_is_rarely_raised(told):

@@ -12,7 +12,7 @@ import unicodedata
 import pytest
 from conftest import COMMAND, ROOT, environment
 
-VIGNETTES = [ROOT / f"tests/eval/{name}.jsonl" for name in ("adult", "others", "clinic")]
+VIGNETTES = [ROOT / f"tests/eval/{name}.jsonl" for name in ("adult", "others", "clinic", "voices")]
 LEVELS = ["routine", "urgent", "emergency"]
 NEGATORS = ("没有", "否认", "无", "没", "未", "不", "非")
 # Parts of longer expressions that say too little to be matched alone.
@@ -147,9 +147,9 @@ def figures():
     return measure(vignettes, run_rules(vignettes))
 
 
-AT_LEAST = {"positive": 0.88, "negative": 0.88, "sites": 0.70, "aggravating": 0.72, "relieving": 0.80, "history": 0.83,
-            "first diagnosis": 0.65, "among three": 0.83, "warning recall": 0.96}
-AT_MOST = {"denied told as present": 0.01, "under-triage": 0.0, "over-triage": 0.12}
+AT_LEAST = {"positive": 0.87, "negative": 0.88, "sites": 0.71, "aggravating": 0.73, "relieving": 0.78, "history": 0.85,
+            "first diagnosis": 0.69, "among three": 0.88, "warning recall": 0.97}
+AT_MOST = {"denied told as present": 0.01, "under-triage": 0.0, "over-triage": 0.15}
 
 
 @pytest.mark.parametrize("name", AT_LEAST)

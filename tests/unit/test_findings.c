@@ -439,8 +439,10 @@ static void test_severity_is_of_a_complaint(void **state) {
         struct reading reading;
         print_message("%s\n", CASES[i].text);
         read_text(&reading, CASES[i].text);
-        if (CASES[i].severity) assert_string_equal(reading.findings.severity, CASES[i].severity);
-        else assert_null(reading.findings.severity);
+        if (CASES[i].severity)
+            assert_string_equal(reading.findings.severity, CASES[i].severity);
+        else
+            assert_null(reading.findings.severity);
         arena_free(&reading.arena);
     }
 }
