@@ -38,6 +38,7 @@ static void test_history(void **state) {
     assert_background("头痛,没有高血压", "", "", "");
     assert_background("头痛,哮喘没得过", "", "", "");
     assert_background("头痛三天,我妈有高血压", "", "", "");
+    assert_background("头痛三天,父高血压", "", "", "");
     assert_background("胸痛,怕是冠心病", "", "", "");
     assert_background("失眠半个月,以前也失眠过", "", "", "");
 }
@@ -47,6 +48,8 @@ static void test_medicines(void **state) {
     assert_background("头痛,吃了布洛芬", "", "布洛芬", "");
     assert_background("头晕,吃过降压药硝苯地平", "", "硝苯地平", "");
     assert_background("头痛,没吃止痛药", "", "", "");
+    assert_background("头痛,吃了布洛芬没用", "", "布洛芬", "");
+    assert_background("头痛,布洛芬没用", "", "", "");
     assert_background("腹胀,螺内酯呋塞米断断续续", "", "螺内酯 呋塞米", "");
 }
 
@@ -54,6 +57,7 @@ static void test_allergies(void **state) {
     (void)state;
     assert_background("咳嗽,对青霉素过敏", "", "", "青霉素");
     assert_background("咳嗽,青霉素皮试阳性", "", "", "青霉素");
+    assert_background("咳嗽,对头孢敏感", "", "", "头孢");
     assert_background("咳嗽。过敏史:磺胺", "", "", "磺胺");
     assert_background("皮疹,对花生、鸡蛋过敏", "", "", "花生 鸡蛋");
     assert_background("咳嗽,无药物过敏史", "", "", "");

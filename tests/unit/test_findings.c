@@ -404,6 +404,33 @@ static void test_what_the_caller_knows_stays(void **state) {
     arena_free(&arena);
 }
 
+/* Whom a text speaks for is told by what is known of the patient, too. */
+static void test_whom_a_text_speaks_for(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        struct patient patient;
+        const char *positive;
+    } CASES[] = {
+        {"我老公嘴歪住院了,我胃疼", {.sex = SEX_FEMALE}, "上腹痛"},
+        {"奶奶带着睡,夜里吐了", {.has_age = true, .age = 1, .age_unit = "岁", .sex = SEX_MALE}, "呕吐"},
+        {"我妈抱着孩子,孩子发烧", {.has_age = true, .age = 2, .age_unit = "岁"}, "发热"},
+        {"我妈发烧", {.sex = SEX_FEMALE}, "发热"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct arena arena = {0};
+        struct passage passage;
+        struct findings findings;
+        struct patient patient = CASES[i].patient;
+        print_message("%s\n", CASES[i].text);
+        assert_true(passage_open_for(&passage, &arena, span_of(CASES[i].text), &clinic.lexicon, &patient));
+        assert_true(findings_extract(&passage, &clinic.kb, &clinic.lexicon, &arena, &patient, &findings));
+        assert_int_equal(findings.positive.count, 1);
+        assert_string_equal(findings.positive.items[0].name, CASES[i].positive);
+        arena_free(&arena);
+    }
+}
+
 static void test_surroundings_of_a_complaint(void **state) {
     (void)state;
     struct reading reading;
@@ -457,6 +484,7 @@ static void test_triggers(void **state) {
         {"腰疼,捂热水袋,能好点", "", "捂热水袋"},
         {"胃疼,生气以后更厉害,喝热水舒服点", "生气", "喝热水"},
         {"头晕,熬夜、喝酒之后明显", "熬夜 喝酒", ""},
+        {"眼睛干涩,戴隐形、骑车都加重", "戴隐形 骑车", ""}, /* of a list, though no word knows it */
         /* a complaint that a link or a known trigger brings */
         {"腰疼,一弯腰就疼", "弯腰", ""},
         {"脚疼,踩地疼", "踩地", ""},
@@ -472,6 +500,7 @@ static void test_triggers(void **state) {
         {"头疼,吃了布洛芬也没用", "", ""},
         {"昨天搬东西腰突然疼", "", ""},
         {"腰疼,弯腰、昨天搬东西加重", "弯腰", ""},
+        {"骨质疏松吃强的松,腰疼", "", ""},
         {"走路不稳三天", "", ""},
         {"受了凉,咳嗽加重", "", ""},
         {"早上醒来左耳听不见", "", ""},
@@ -551,6 +580,7 @@ int main(void) {
         cmocka_unit_test(test_the_patient_is_read_from_the_text),
         cmocka_unit_test(test_ages_and_durations_are_told_apart),
         cmocka_unit_test(test_what_the_caller_knows_stays),
+        cmocka_unit_test(test_whom_a_text_speaks_for),
         cmocka_unit_test(test_surroundings_of_a_complaint),
         cmocka_unit_test(test_severity_is_of_a_complaint),
         cmocka_unit_test(test_triggers),

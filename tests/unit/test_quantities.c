@@ -32,12 +32,21 @@ static void test_durations(void **state) {
     assert_days("好几年", 4 * 365);
     assert_days("一天一夜", 1);
     assert_days("三天一天七八次", 3);
+    assert_days("3d", 3);
+    assert_days("2h", 2.0 / 24);
+    assert_days("九个钟", 9.0 / 24);
+    assert_days("5月余", 150);
     assert_no_duration("2天拉了5回", "2天");
     assert_no_duration("一天比一天重", "一天");
     assert_no_duration("心跳一分钟54", "一分钟");
     assert_no_duration("睡三小时", "三小时");
     assert_no_duration("产后第9天", "9天");
     assert_no_duration("十几秒再吸气", "十几秒");
+    assert_no_duration("一天站九个小时", "一天");
+    assert_no_duration("磕了,第二天就没事了", "二天");
+    assert_no_duration("2D彩超", "2D");
+    assert_no_duration("q8h", "8h");
+    assert_no_duration("3月份", "3月");
 }
 
 static void test_beginnings(void **state) {
