@@ -169,7 +169,7 @@ static bool is_so(const struct checking *in, const struct condition *condition, 
 }
 
 static bool condition_holds(const struct checking *in, const struct condition *condition, size_t clause) {
-    return is_so(in, condition, clause) != condition->negated;
+    return is_so(in, condition, condition->negated ? ANY_CLAUSE : clause) != condition->negated;
 }
 
 /* All conditions from `first` on. */

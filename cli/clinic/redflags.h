@@ -48,8 +48,10 @@ struct redflags {
  *   小儿, 老人      below 14 years, from 65 on; while the age is unknown, that the text speaks for such a one
  *   !...            none of it: !NAME not present, !病程>=30 shorter or unknown.
  * A term's word inside a symptom's wording is the symptom's (嗜睡 in 白天嗜睡), unless it is a word of manner as 突然.
- * What follows a name and '+' must stand near it: in its sentence, two clauses apart at most. Quantities and
- * what is known of the patient hold for the whole text: "年龄<1+呼吸>=50|年龄<6+呼吸>=40" is a table by age. */
+ * What follows a name and '+' must stand near it: in its sentence, two clauses apart at most. What must not be
+ * there explains the sign away wherever it stands (a fever after birth, and three sentences on the red breast).
+ * Quantities and what is known of the patient hold for the whole text: "年龄<1+呼吸>=50|年龄<6+呼吸>=40" is a
+ * table by age. */
 bool redflags_load(struct redflags *redflags, struct arena *arena, struct span text, const char *source,
                    const struct lexicon *lexicon, struct failure *failure);
 
