@@ -2,20 +2,13 @@
 
 #include <stddef.h>
 
-static const char *const FIELDS[] = {"schema",          "classes",
-                                     "symptoms",        "sites",
-                                     "qualities",       "severities",
-                                     "trends",          "menstrual",
-                                     "triggers",        "drugs",
-                                     "conditions",      "body_parts",
-                                     "infixes",         "decoys",
-                                     "subjects",        "sides",
-                                     "positions",       "worse",
-                                     "better",          "not_better",
-                                     "bare_complaints", "trigger_links",
-                                     "firm_links",      "never_triggers",
-                                     "needs",           "trigger_openings",
-                                     "no_triggers",     NULL};
+static const char *const FIELDS[] = {
+    "schema",     "classes",          "symptoms",      "sites",      "qualities",
+    "severities", "trends",           "menstrual",     "triggers",   "drugs",
+    "conditions", "body_parts",       "infixes",       "decoys",     "subjects",
+    "sides",      "positions",        "broad_parts",   "worse",      "better",
+    "not_better", "bare_complaints",  "trigger_links", "firm_links", "never_triggers",
+    "needs",      "trigger_openings", "no_triggers",   NULL};
 static const char *const ENTRY_FIELDS[] = {"name", "words", NULL};
 static const char *const TRIGGER_FIELDS[] = {"name", "words", "moment", NULL};
 static const char *const SYMPTOM_FIELDS[] = {"name", "words", "denials", "circumstance", "event", NULL};
@@ -213,6 +206,7 @@ static const struct {
 } LISTS[] = {
     {"sides", offsetof(struct lexicon, sides)},
     {"positions", offsetof(struct lexicon, positions)},
+    {"broad_parts", offsetof(struct lexicon, broad_parts)},
     {"bare_complaints", offsetof(struct lexicon, bare_complaints)},
     {"trigger_links", offsetof(struct lexicon, trigger_links)},
     {"firm_links", offsetof(struct lexicon, firm_links)},

@@ -30,6 +30,7 @@ struct lexicon {
     /* Lists that end with NULL. */
     const char *const *sides;           /* before a body part */
     const char *const *positions;       /* behind one */
+    const char *const *broad_parts;     /* that are no site without a side or a position: 头, 浑身 */
     const char *const *bare_complaints; /* what a trigger may bring without a part of the body: 疼, 难受 */
     const char *const *trigger_links;   /* between a trigger and the change */
     const char *const *firm_links;      /* links that let any words before them be a trigger */

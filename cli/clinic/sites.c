@@ -30,8 +30,17 @@ static bool is_complaint(const struct extraction *in, size_t i) {
     return lexicon_is_complaint(in->passage->lexicon, in->symptoms.items[i].term);
 }
 
+/* Whether a circumstance holds the site or stands at it: 往大腿根窜 tells where the pain goes. */
+static bool is_reached(const struct extraction *in, const struct site *site) {
+    const struct mention *items = in->symptoms.items;
+    for (size_t i = 0; i < in->symptoms.count && items[i].start <= site->end; i++)
+        if (site->start <= items[i].end && !is_complaint(in, i)) return true;
+    return false;
+}
+
 /* The complaint that a site of this clause belongs to: one that overlaps it, the next behind it in the clause or in
- * the one after, or else the last before it. Circumstances are passed over: 往大腿根窜 tells where the pain goes. */
+ * the one after, or else the last before it, for where a pain goes in the clause before too. Circumstances are
+ * passed over. */
 static const struct mention *complaint_of(const struct extraction *in, size_t clause,
                                           const struct site *site) {
     const struct mention *items = in->symptoms.items;
@@ -42,26 +51,32 @@ static const struct mention *complaint_of(const struct extraction *in, size_t cl
     if (has_next && items[next].clause == clause) return &items[next];
     if (before > 0 && items[before - 1].clause == clause) return &items[before - 1];
     bool goes_on = has_next && items[next].clause == clause + 1 && passage_goes_on(in->passage, clause + 1);
-    return goes_on ? &items[next] : NULL;
+    if (goes_on) return &items[next];
+    bool follows = before > 0 && clause > 0 && items[before - 1].clause == clause - 1 &&
+                   is_complaint(in, before - 1) && passage_goes_on(in->passage, clause);
+    return follows && is_reached(in, site) ? &items[before - 1] : NULL;
 }
 
-/* 头 of 头痛 says nothing beyond the symptom, and 心 of 恶心 is no part of the body. */
+/* Whether the part stands alone and is too broad to say where: 浑身 of 浑身没劲, 心 of 恶心. */
+static bool is_broad(const struct extraction *in, const struct site *site) {
+    struct span part = span_between(text_of(in), site->start, site->end);
+    return site->end - site->start == starts_with_any(part, in->passage->lexicon->broad_parts);
+}
+
+/* 腰 of 腰痛 says nothing beyond the symptom. */
 static bool is_told_by(const struct extraction *in, const struct mention *symptom, const struct site *site) {
     bool inside = symptom->part_start <= site->start && site->end <= symptom->end;
     if (!inside || site->start < site->part_start || site->end > site->part_end) return false;
-    const char *name = in->kb->symptoms.terms[symptom->term];
     uint32_t c;
     struct span part = span_between(text_of(in), site->part_start, site->part_end);
-    size_t character = utf8_read(part, &c);
-    return part.length == character ||
-           (part.length <= 2 * character && span_find(span_of(name), part, 0) != SIZE_MAX);
+    return part.length == utf8_read(part, &c);
 }
 
 static bool add_site(const struct extraction *in, size_t clause, const struct site *site) {
     const struct mention *symptom = complaint_of(in, clause, site);
     if (!symptom) return true;
     if (symptom->polarity != POLARITY_PRESENT && symptom->polarity != POLARITY_UNCERTAIN) return true;
-    if (is_told_by(in, symptom, site)) return true;
+    if (is_broad(in, site) || is_told_by(in, symptom, site)) return true;
     const struct entity *entity =
         add_entity(in, ENTITY_SITE, symptom->polarity, site->name, site->start, site->end);
     return entity && strings_add(&in->findings->sites, in->arena, entity->text);

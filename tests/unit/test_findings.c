@@ -431,6 +431,36 @@ static void test_whom_a_text_speaks_for(void **state) {
     }
 }
 
+static void test_sites(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t count;
+        const char *first, *last;
+    } CASES[] = {
+        {"左边膝盖外侧疼三天", 1, "左边膝盖外侧", "左边膝盖外侧"},
+        {"上腹隐痛", 1, "上腹", "上腹"},
+        {"右侧腰绞着疼,往大腿根串", 2, "右侧腰", "大腿根"}, /* where it goes in the next clause */
+        {"疼了三天。往大腿根摸了摸", 0, NULL, NULL},
+        {"头疼,浑身没劲,钻心", 0, NULL, NULL}, /* too broad to say where */
+        {"喝奶茶后腿麻", 0, NULL, NULL},
+        {"右眼疼", 1, "右眼", "右眼"}, /* not with a side */
+        {"膝盖不疼", 0, NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        struct reading reading;
+        print_message("%s\n", CASES[i].text);
+        read_text(&reading, CASES[i].text);
+        const struct strings *sites = &reading.findings.sites;
+        assert_int_equal(sites->count, CASES[i].count);
+        if (sites->count) {
+            assert_string_equal(sites->items[0], CASES[i].first);
+            assert_string_equal(sites->items[sites->count - 1], CASES[i].last);
+        }
+        arena_free(&reading.arena);
+    }
+}
+
 static void test_surroundings_of_a_complaint(void **state) {
     (void)state;
     struct reading reading;
@@ -581,6 +611,7 @@ int main(void) {
         cmocka_unit_test(test_ages_and_durations_are_told_apart),
         cmocka_unit_test(test_what_the_caller_knows_stays),
         cmocka_unit_test(test_whom_a_text_speaks_for),
+        cmocka_unit_test(test_sites),
         cmocka_unit_test(test_surroundings_of_a_complaint),
         cmocka_unit_test(test_severity_is_of_a_complaint),
         cmocka_unit_test(test_triggers),

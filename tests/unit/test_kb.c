@@ -24,7 +24,7 @@
 static const char LEXICON[] =
     "{\"schema\":\"youtu.lexicon/1\",\"classes\":{},\"symptoms\":[],\"decoys\":[\"奶奶\"],\"sites\":[{\"name\":\"前额\",\"words\":[]}],\"qualities\":[],\"severities\":[],\"trends\":[],\"menstrual\":[],"
     "\"triggers\":[{\"name\":\"强光\",\"words\":[]}],\"drugs\":[],\"conditions\":[],\"body_parts\":[],\"subjects\":[],\"sides\":[],\"positions\":[],\"worse\":[],"
-    "\"better\":[],\"not_better\":[],\"bare_complaints\":[],\"firm_links\":[],\"never_triggers\":[],\"needs\":[],\"trigger_links\":[],\"trigger_openings\":[],\"no_triggers\":[],"
+    "\"better\":[],\"not_better\":[],\"bare_complaints\":[],\"firm_links\":[],\"never_triggers\":[],\"needs\":[],\"trigger_links\":[],\"trigger_openings\":[],\"no_triggers\":[],\"broad_parts\":[],"
     "\"infixes\":[{\"name\":\"否定\",\"words\":[\"不\"]}]}";
 
 static bool load(struct kb *kb, struct arena *arena, const char *text, struct failure *failure) {
