@@ -31,8 +31,10 @@ static bool read_hundredths(const char **at, double *value) {
     return true;
 }
 
-static bool refuse_line(const char *source, size_t line, const char *expected, struct failure *failure) {
-    return fail(failure, STATUS_INPUT, "%s:第 %zu 行:应为 %s", source, line, expected);
+static bool refuse_line(const char *source, size_t number, struct span line, const char *expected,
+                        struct failure *failure) {
+    return fail(failure, STATUS_INPUT, "%s:第 %zu 行:应为 %s,而是“%.*s”", source, number, expected,
+                (int)line.length, line.data);
 }
 
 /* "calm 60". */
@@ -85,18 +87,19 @@ bool impression_load(struct impression *impression, struct arena *arena, struct 
         bool refused = false;
         at = end + 1;
         if (number == SCHEMA_LINE && !span_is(line, "youtu.impression/1"))
-            return refuse_line(source, number, "youtu.impression/1", failure);
+            return refuse_line(source, number, line, "youtu.impression/1", failure);
         if (number == CALM_LINE && !read_calm(impression, line))
-            return refuse_line(source, number, "calm N", failure);
+            return refuse_line(source, number, line, "calm N", failure);
         if (number == URGENT_LINE && !read_level(impression, IMPRESSION_URGENT, line))
-            return refuse_line(source, number, "urgent BIAS FROM", failure);
+            return refuse_line(source, number, line, "urgent BIAS FROM", failure);
         if (number == EMERGENCY_LINE && !read_level(impression, IMPRESSION_EMERGENCY, line))
-            return refuse_line(source, number, "emergency BIAS FROM", failure);
+            return refuse_line(source, number, line, "emergency BIAS FROM", failure);
         if (number > EMERGENCY_LINE && !add_feature(impression, arena, line, &refused))
-            return refused ? refuse_line(source, number, "特征、制表符和两个整数", failure)
+            return refused ? refuse_line(source, number, line, "特征、制表符和两个整数", failure)
                            : fail_memory(failure);
     }
-    if (!impression->features.n_terms) return refuse_line(source, number, "特征", failure);
+    if (!impression->features.n_terms)
+        return fail(failure, STATUS_INPUT, "%s:第 %zu 行:应为 特征,而文件到此为止", source, number);
     const struct word *twice = wordlist_sort(&impression->features, &other);
     return !twice || fail(failure, STATUS_INPUT, "%s:特征“%.*s”有两个", source, (int)twice->text.length,
                           twice->text.data);

@@ -33,9 +33,10 @@ static bool is_complaint(const struct extraction *in, size_t i) {
 /* Whether a circumstance holds the site or stands at it: 往大腿根窜 tells where the pain goes. */
 static bool is_reached(const struct extraction *in, const struct site *site) {
     const struct mention *items = in->symptoms.items;
-    for (size_t i = 0; i < in->symptoms.count && items[i].start <= site->end; i++)
-        if (site->start <= items[i].end && !is_complaint(in, i)) return true;
-    return false;
+    size_t i = mentions_from(&in->symptoms, site->start);
+    if (i > 0 && items[i - 1].end == site->start) i--;
+    while (i < in->symptoms.count && items[i].start <= site->end && is_complaint(in, i)) i++;
+    return i < in->symptoms.count && items[i].start <= site->end;
 }
 
 /* The complaint that a site of this clause belongs to: one that overlaps it, the next behind it in the clause or in

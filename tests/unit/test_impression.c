@@ -116,12 +116,15 @@ static void test_bad_weights_are_refused(void **state) {
     static const struct {
         const char *text, *message;
     } CASES[] = {
-        {"", "第 1 行:应为 特征"},
-        {"youtu.impression/2\n", "第 1 行:应为 youtu.impression/1"},
-        {"youtu.impression/1\ncalm -1\n", "第 2 行:应为 calm N"},
-        {"youtu.impression/1\ncalm 60\nemergency 0 0\n", "第 3 行:应为 urgent BIAS FROM"},
-        {"youtu.impression/1\ncalm 60\nurgent 0 0\nemergency 0\n", "第 4 行:应为 emergency BIAS FROM"},
-        {HEAD("60") "叫不醒 1 2\n", "第 5 行:应为 特征、制表符和两个整数"},
+        {"", "第 1 行:应为 特征,而文件到此为止"},
+        {"youtu.impression/1\ncalm 60\n", "第 3 行:应为 特征,而文件到此为止"},
+        {"youtu.impression/2\n", "第 1 行:应为 youtu.impression/1,而是“youtu.impression/2”"},
+        {"youtu.impression/1\ncalm -1\n", "第 2 行:应为 calm N,而是“calm -1”"},
+        {"youtu.impression/1\ncalm 60\nemergency 0 0\n", "第 3 行:应为 urgent BIAS FROM,而是“emergency 0 0”"},
+        {"youtu.impression/1\ncalm 60\nurgent 0 0\nemergency 0\n",
+         "第 4 行:应为 emergency BIAS FROM,而是“emergency 0”"},
+        {HEAD("60"), "第 5 行:应为 特征,而文件到此为止"},
+        {HEAD("60") "叫不醒 1 2\n", "第 5 行:应为 特征、制表符和两个整数,而是“叫不醒 1 2”"},
         {HEAD("60") "叫不醒\t1\n", "第 5 行:应为 特征、制表符和两个整数"},
         {HEAD("60") "叫不醒\t1 99999999\n", "第 5 行:应为 特征、制表符和两个整数"},
         {HEAD("60") "叫\t1 2\n叫\t3 4\n", "特征“叫”有两个"},
